@@ -1,0 +1,55 @@
+"""What becomes of a shot: one code and one sentence (docs/contracts.md, 'Verdicts')."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Code(str, Enum):
+    """The verdicts; the value is the text of ``ShotReport.code`` and ``report.json``."""
+
+    ACCEPTED = 'ACCEPTED'
+    ACCEPTED_CORRECTED = 'ACCEPTED_CORRECTED'
+    QUARANTINED = 'QUARANTINED'
+    NO_TRANSFORM = 'NO_TRANSFORM'
+    TRANSFORM_GAP = 'TRANSFORM_GAP'
+    TRANSFORM_STALE = 'TRANSFORM_STALE'
+    UNCALIBRATED = 'UNCALIBRATED'
+    SIZE_MISMATCH = 'SIZE_MISMATCH'
+    UNSUPPORTED_ENCODING = 'UNSUPPORTED_ENCODING'
+    INVALID_POSE = 'INVALID_POSE'
+    NO_SIGNAL = 'NO_SIGNAL'
+    SATURATED = 'SATURATED'
+    DUPLICATE = 'DUPLICATE'
+    MOVING = 'MOVING'
+    OUT_OF_VIEW = 'OUT_OF_VIEW'
+    INCONSISTENT = 'INCONSISTENT'
+    OVERLOAD = 'OVERLOAD'
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the shot takes part in the reconstruction."""
+        return self in (Code.ACCEPTED, Code.ACCEPTED_CORRECTED)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A code with the sentence that holds the value seen and the value wanted."""
+
+    code: Code
+    message: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the shot takes part in the reconstruction."""
+        return self.code.accepted
+
+
+class Refusal(Exception):
+    """Raised where a shot cannot be used; carries the verdict."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        """Keep the verdict; ``message`` names the value seen and the value wanted."""
+        super().__init__(f'{code.value}: {message}')
+        self.verdict = Verdict(code, message)
