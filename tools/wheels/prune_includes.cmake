@@ -1,0 +1,20 @@
+# Passed as CMAKE_PROJECT_INCLUDE where ROS comes from wheels: their exported targets carry include
+# directories of the container that built them (/opt/python/...), which CMake would call an error.
+# Deferred to the end of the project, when all imported targets exist.
+function(ixgs_prune_missing_includes)
+  get_property(targets DIRECTORY PROPERTY IMPORTED_TARGETS)
+  foreach(target IN LISTS targets)
+    get_target_property(directories ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    if(NOT directories)
+      continue()
+    endif()
+    set(kept "")
+    foreach(directory IN LISTS directories)
+      if(directory MATCHES "^\\$<" OR EXISTS "${directory}")
+        list(APPEND kept "${directory}")
+      endif()
+    endforeach()
+    set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${kept}")
+  endforeach()
+endfunction()
+cmake_language(DEFER CALL ixgs_prune_missing_includes)
