@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""Everything between the core and rclpy: messages, QoS, parameters, diagnostics, lifecycle, processes."""

@@ -1,0 +1,99 @@
+"""The boundary of a callback: what it raises is caught, counted and said; how long it took is kept.
+
+An exception that leaves a callback ends ``spin`` and with it the node. So it is caught here, and only
+here, and it shows in the log and in the diagnostics until the node is deactivated.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from ixgs_ros.ros.diagnostics import Diagnostics, Level
+
+
+class CallbackGuard:
+    """Wraps the callbacks of one node.
+
+    Args:
+        logger: where exceptions are logged.
+        diagnostics: where they are counted; also shows the slowest callback in milliseconds.
+    """
+
+    def __init__(self, logger: RcutilsLogger, diagnostics: Diagnostics) -> None:
+        self._logger = logger
+        self._diagnostics = diagnostics
+        self._slowest_s = 0.0
+        diagnostics.put('callback errors', 0)
+
+    @property
+    def slowest_s(self) -> float:
+        """The longest time that any callback held the executor, seconds."""
+        return self._slowest_s
+
+    def wrap(self, callback: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Return the callback of a subscription or timer, guarded.
+
+        Args:
+            callback: a plain function.
+            name: what the log calls it, such as its topic.
+        """
+        def guarded(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return callback(*arguments)
+            except Exception as error:  # the boundary: see the module's text
+                self.failed(name, error)
+                return None
+            finally:
+                self._took(name, time.perf_counter() - start)
+        return guarded
+
+    def wrap_service(self, callback: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Return the callback of a service, guarded: a failure is also its answer.
+
+        Args:
+            callback: ``(request, response) -> response``, plain or ``async``; the service's type has
+                ``success`` and ``message``.
+            name: what the log calls it.
+        """
+        if inspect.iscoroutinefunction(callback):
+            async def guarded_later(request: Any, response: Any) -> Any:
+                try:
+                    return await callback(request, response)
+                except Exception as error:  # the boundary: see the module's text
+                    return self._refuse(name, error, response)
+            return guarded_later
+
+        def guarded(request: Any, response: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return callback(request, response)
+            except Exception as error:  # the boundary: see the module's text
+                return self._refuse(name, error, response)
+            finally:
+                self._took(name, time.perf_counter() - start)
+        return guarded
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Log, count and show an exception that was not foreseen."""
+        self._logger.error(f'{name}: {"".join(traceback.format_exception(error)).rstrip()}')
+        self._diagnostics.count('callback errors')
+        self._diagnostics.hold(f'error/{name}', Level.ERROR,
+                               f'{name} failed: {type(error).__name__}: {error}')
+
+    def _refuse(self, name: str, error: Exception, response: Any) -> Any:
+        self.failed(name, error)
+        response.success = False
+        response.message = f'{type(error).__name__}: {error}'
+        return response
+
+    def _took(self, name: str, seconds: float) -> None:
+        if seconds > self._slowest_s:
+            self._slowest_s = seconds
+            self._diagnostics.put('slowest callback', f'{name} {seconds * 1e3:.1f} ms')

@@ -1,0 +1,236 @@
+"""What all nodes of the project share: a lifecycle node that cannot be ended by its own callbacks.
+
+A subclass says what it does in four plain methods: ``configure(config)`` allocates and advertises,
+``activate()`` subscribes and starts timers, ``deactivate()`` stops what the base class cannot, and
+``cleanup()`` frees. Publishers and services live from configure to cleanup; subscriptions and timers
+from activate to deactivate. All four may raise: the transition then fails, with the reason in the log
+and in the diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future as WorkFuture
+from typing import Any, Generic, TypeVar
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle.publisher import LifecyclePublisher
+from rclpy.qos import QoSProfile
+from rclpy.service import Service
+from rclpy.subscription import Subscription
+from rclpy.task import Future
+from rclpy.timer import Timer
+
+from ixgs_ros.parameters import ParameterError
+from ixgs_ros.ros import qos
+from ixgs_ros.ros.diagnostics import Diagnostics, Level
+from ixgs_ros.ros.guard import CallbackGuard
+from ixgs_ros.ros.parameters import NodeParameters
+
+Config = TypeVar('Config')
+UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 'unconfigured', 'inactive', 'active', 'finalized'
+
+
+class ConfigurationError(RuntimeError):
+    """A node cannot work as it is configured; the message says what is wrong and what was expected."""
+
+
+class ManagedNode(LifecycleNode, Generic[Config]):
+    """Base class of the nodes.
+
+    Args:
+        name: the node's name.
+        config_class: its parameters; ``configure`` gets an instance.
+        known_elsewhere: returns the names of other nodes' parameters (see ``NodeParameters``).
+        arguments: keyword arguments of ``rclpy.lifecycle.LifecycleNode``.
+    """
+
+    def __init__(self, name: str, config_class: type[Config],
+                 known_elsewhere: Callable[[], set[str]] = set, **arguments: Any) -> None:
+        super().__init__(name, **arguments)
+        self.state = UNCONFIGURED
+        self.diagnostics = Diagnostics(self.get_fully_qualified_name())
+        self.guard = CallbackGuard(self.get_logger(), self.diagnostics)
+        self.parameters = NodeParameters(self, config_class, known_elsewhere)
+        self._outputs: list[LifecyclePublisher[Any]] = []
+        self._offers: list[Service[Any, Any]] = []
+        self._inputs: list[Subscription[Any]] = []
+        self._beats: list[Timer] = []
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics',
+                                                            qos.DIAGNOSTICS)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self.guard.wrap(self.publish_diagnostics, 'diagnostics'),
+                          clock=self._steady)
+
+    # -- for subclasses to define ---------------------------------------------------------------
+
+    def configure(self, config: Config) -> None:
+        """Allocate, advertise and serve. Raise ``ConfigurationError`` to refuse."""
+
+    def activate(self) -> None:
+        """Subscribe and start timers."""
+
+    def deactivate(self) -> None:
+        """Stop what was started beside subscriptions and timers; keep what was computed."""
+
+    def cleanup(self) -> None:
+        """Free what ``configure`` made beside publishers and services; also after a failed one."""
+
+    # -- for subclasses to use ------------------------------------------------------------------
+
+    def advertise(self, message_type: type, topic: str, profile: QoSProfile) -> Any:
+        """Return a publisher that lives until cleanup and is silent while the node is inactive."""
+        def incompatible(event: Any) -> None:
+            self._say_incompatible(topic, 'a subscriber', event)
+        publisher = self.create_lifecycle_publisher(
+            message_type, topic, profile,
+            event_callbacks=PublisherEventCallbacks(incompatible_qos=incompatible))
+        self._outputs.append(publisher)
+        return publisher
+
+    def serve(self, service_type: type, name: str, callback: Callable[..., Any]) -> None:
+        """Offer a service until cleanup.
+
+        ``callback(request, response)`` may be ``async`` and await ``self.later(…)``; it runs in every
+        state that has been configured. The type has the fields ``success`` and ``message``.
+        """
+        self._offers.append(self.create_service(service_type, name,
+                                                self.guard.wrap_service(callback, name)))
+
+    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None],
+                  profile: QoSProfile) -> None:
+        """Subscribe until deactivate; a publisher that cannot match is logged and diagnosed."""
+        def incompatible(event: Any) -> None:
+            self._say_incompatible(topic, 'a publisher', event)
+        self._inputs.append(self.create_subscription(
+            message_type, topic, self.guard.wrap(callback, topic), profile,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible)))
+
+    def every(self, seconds: float, callback: Callable[[], None], name: str) -> None:
+        """Call back every so many seconds of the steady clock until deactivate."""
+        self._beats.append(self.create_timer(seconds, self.guard.wrap(callback, name),
+                                             clock=self._steady))
+
+    def later(self, work: WorkFuture[Any]) -> Future[Any]:
+        """Return a future to ``await`` in an async callback for one of the worker's.
+
+        The executor goes on meanwhile; the worker's thread wakes it when the work is done.
+        """
+        awaited: Future[Any] = Future(executor=self.executor)
+
+        def hand_over(done: WorkFuture[Any]) -> None:
+            if done.cancelled():
+                awaited.set_exception(RuntimeError('the work was cancelled: the node stops'))
+                return
+            error = done.exception()
+            if error is None:
+                awaited.set_result(done.result())
+            else:
+                awaited.set_exception(error)
+        work.add_done_callback(hand_over)
+        return awaited
+
+    def publish_diagnostics(self) -> None:
+        """Publish the diagnostics of now; called once a second."""
+        self.diagnostics.put('state', self.state)
+        stamp_ns = self.get_clock().now().nanoseconds
+        self._diagnostics_publisher.publish(self.diagnostics.message(stamp_ns))
+
+    # -- lifecycle ------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the parameters and configure."""
+        def action() -> None:
+            self.configure(self.parameters.build())
+        if not self._attempt('configure', action):
+            self._free()
+            return TransitionCallbackReturn.FAILURE
+        self.parameters.lock(True)
+        self.state = INACTIVE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Enable the publishers, then subscribe."""
+        super().on_activate(state)
+        if not self._attempt('activate', self.activate):
+            self._still()
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        self.state = ACTIVE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; what was computed stays."""
+        self._still()
+        self.diagnostics.clear_all('qos/')
+        self.diagnostics.clear_all('error/')
+        self._attempt('deactivate', self.deactivate)
+        self.state = INACTIVE
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything."""
+        self._free()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and free, from whichever state."""
+        self._end()
+        return super().on_shutdown(state)
+
+    def destroy_node(self) -> None:
+        """Stop and free, then destroy: an owned thread never outlives its node."""
+        if self.state != FINALIZED:
+            self._end()
+        super().destroy_node()
+
+    def _end(self) -> None:
+        self._still()
+        if self.state == ACTIVE:
+            self._attempt('deactivate', self.deactivate)
+        self._free()
+        self.state = FINALIZED
+
+    def _attempt(self, transition: str, action: Callable[[], None]) -> bool:
+        self.diagnostics.clear(f'error/{transition}')
+        try:
+            action()
+        except (ParameterError, ConfigurationError) as error:
+            for line in str(error).splitlines():
+                self.get_logger().error(f'cannot {transition}: {line}')
+            self.diagnostics.hold(f'error/{transition}', Level.ERROR, f'cannot {transition}: {error}')
+            return False
+        except Exception as error:  # the boundary of a transition, as in guard.py
+            self.guard.failed(transition, error)
+            return False
+        return True
+
+    def _still(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        for timer in self._beats:
+            self.destroy_timer(timer)
+        self._inputs.clear()
+        self._beats.clear()
+
+    def _free(self) -> None:
+        self._attempt('cleanup', self.cleanup)
+        for service in self._offers:
+            self.destroy_service(service)
+        for publisher in self._outputs:
+            self.destroy_lifecycle_publisher(publisher)
+        self._offers.clear()
+        self._outputs.clear()
+        self.parameters.lock(False)
+        self.state = UNCONFIGURED
+
+    def _say_incompatible(self, topic: str, who: str, event: Any) -> None:
+        policy = qos.policy_name(event.last_policy_kind)
+        name = self.resolve_topic_name(topic)
+        sentence = (f'{who} of {name} has an incompatible {policy}: nothing passes between it and '
+                    f'this node')
+        self.get_logger().error(sentence)
+        self.diagnostics.hold(f'qos/{name}', Level.ERROR, sentence)

@@ -1,0 +1,91 @@
+"""What all tests share: a ROS domain of their own, and a way to spin until something holds."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+os.environ.setdefault('NUMBA_THREADING_LAYER', 'workqueue')
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A ROS domain that nobody else on this host uses, also for the processes the test starts."""
+    from ixgs_ros.ros.domain import private_domain, private_environment
+    with private_domain() as domain:
+        for name, value in private_environment(domain).items():
+            monkeypatch.setenv(name, value)
+        yield domain
+
+
+@dataclass
+class Ros:
+    """A context and an executor on a private domain.
+
+    Nodes are made with ``context=ros.context`` and added with ``add``.
+    """
+
+    domain: int
+    context: Any
+    executor: Any
+    nodes: list[Any] = field(default_factory=list)
+
+    def node(self, name: str = 'observer', **arguments: Any) -> Any:
+        """Make a plain node and spin it."""
+        import rclpy
+        return self.add(rclpy.create_node(name, context=self.context, **arguments))
+
+    def add(self, node: Any) -> Any:
+        """Spin a node from now on; it is destroyed with the fixture."""
+        self.executor.add_node(node)
+        self.nodes.append(node)
+        return node
+
+    def spin_for(self, seconds: float) -> None:
+        """Spin for a time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=max(0.0, end - time.monotonic()))
+
+    def spin_until(self, condition: Callable[[], Any], timeout: float = 10.0,
+                   what: str = 'the condition') -> Any:
+        """Spin until the condition holds and return its value; fail after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            value = condition()
+            if value:
+                return value
+            self.executor.spin_once(timeout_sec=0.05)
+        pytest.fail(f'{what} did not come true within {timeout} s')
+
+    def call(self, node: Any, service_type: type, name: str, request: Any,
+             timeout: float = 15.0) -> Any:
+        """Call a service and return its response."""
+        client = node.create_client(service_type, name)
+        self.spin_until(client.service_is_ready, timeout, f'service {name}')
+        future = client.call_async(request)
+        self.spin_until(future.done, timeout, f'an answer of {name}')
+        node.destroy_client(client)
+        return future.result()
+
+
+@pytest.fixture
+def ros(ros_domain: int) -> Iterator[Ros]:
+    """rclpy in this process, on a private domain."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    executor = SingleThreadedExecutor(context=context)
+    found = Ros(ros_domain, context, executor)
+    yield found
+    for node in found.nodes:
+        node.destroy_node()
+    executor.shutdown()
+    context.try_shutdown()
