@@ -32,9 +32,7 @@ def image_message(pixels: np.ndarray, stamp_ns: int, frame: str) -> Image:
     encodings = {'uint8': 'mono8', 'float32': '32FC1'}
     if pixels.ndim != 2 or pixels.dtype.name not in encodings:
         raise ValueError(f'expected (H, W) of uint8 or float32, got {pixels.shape} of {pixels.dtype}')
-    message = Image(height=pixels.shape[0], width=pixels.shape[1], is_bigendian=0,
-                    encoding=encodings[pixels.dtype.name],
-                    step=pixels.shape[1] * pixels.dtype.itemsize, data=to_bytes(pixels))
-    message.header.stamp = stamp_from_ns(stamp_ns)
-    message.header.frame_id = frame
-    return message
+    height, width = pixels.shape
+    return Image(header=header(stamp_ns, frame), height=height, width=width, is_bigendian=0,
+                 encoding=encodings[pixels.dtype.name], step=width * pixels.dtype.itemsize,
+                 data=to_bytes(pixels))

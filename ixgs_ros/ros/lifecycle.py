@@ -2,24 +2,25 @@
 
 A subclass says what it does in four plain methods: ``configure(config)`` allocates and advertises,
 ``activate()`` subscribes and starts timers, ``deactivate()`` stops what the base class cannot, and
-``cleanup()`` frees. Publishers and services live from configure to cleanup; subscriptions and timers
-from activate to deactivate. All four may raise: the transition then fails, with the reason in the log
+``cleanup()`` frees. Publishers live from configure to cleanup, subscriptions and timers
+from activate to deactivate; services answer whenever the node is configured. All four may raise: the transition then fails, with the reason in the log
 and in the diagnostics.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Future as WorkFuture
 from typing import Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.qos import QoSProfile
-from rclpy.service import Service
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 from rclpy.timer import Timer
@@ -56,11 +57,13 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         self.guard = CallbackGuard(self.get_logger(), self.diagnostics)
         self.parameters = NodeParameters(self, config_class, known_elsewhere)
         self._outputs: list[LifecyclePublisher[Any]] = []
-        self._offers: list[Service[Any, Any]] = []
+        self._offers: dict[str, Callable[..., Any]] = {}
         self._inputs: list[Subscription[Any]] = []
         self._beats: list[Timer] = []
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics',
                                                             qos.DIAGNOSTICS)
+        # An async service that waits keeps its callback group busy: not the one of the inputs.
+        self._aside = ReentrantCallbackGroup()
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self.guard.wrap(self.publish_diagnostics, 'diagnostics'),
                           clock=self._steady)
@@ -92,13 +95,27 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         return publisher
 
     def serve(self, service_type: type, name: str, callback: Callable[..., Any]) -> None:
-        """Offer a service until cleanup.
+        """Offer a service; unless configured, it answers that the node is not.
 
-        ``callback(request, response)`` may be ``async`` and await ``self.later(…)``; it runs in every
-        state that has been configured. The type has the fields ``success`` and ``message``.
+        ``callback(request, response)`` may be ``async`` and await ``self.later(…)``. The type has the fields
+        ``success`` and ``message``.
         """
-        self._offers.append(self.create_service(service_type, name,
-                                                self.guard.wrap_service(callback, name)))
+        guarded = self.guard.wrap_service(callback, name)
+        known = name in self._offers
+        self._offers[name] = guarded
+        if known:
+            return
+
+        async def answer(request: Any, response: Any) -> Any:
+            if self.state not in (INACTIVE, ACTIVE):
+                response.success = False
+                response.message = f'the node is {self.state}: configure it first'
+                return response
+            result = self._offers[name](request, response)
+            return await result if inspect.isawaitable(result) else result
+        # Never destroyed before the node: rclpy's executor fails when a service is gone that still
+        # owes an answer.
+        self.create_service(service_type, name, answer, callback_group=self._aside)
 
     def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None],
                   profile: QoSProfile) -> None:
@@ -218,11 +235,8 @@ class ManagedNode(LifecycleNode, Generic[Config]):
 
     def _free(self) -> None:
         self._attempt('cleanup', self.cleanup)
-        for service in self._offers:
-            self.destroy_service(service)
         for publisher in self._outputs:
             self.destroy_lifecycle_publisher(publisher)
-        self._offers.clear()
         self._outputs.clear()
         self.parameters.lock(False)
         self.state = UNCONFIGURED

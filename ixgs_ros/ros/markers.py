@@ -11,7 +11,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ixgs_ros.geometry import View
-from ixgs_ros.ros.messages import stamp_from_ns
+from ixgs_ros.ros.messages import header
 from ixgs_ros.verdict import Code
 from ixgs_ros.volume import Plane
 from ixgs_ros.volume.grid import Region
@@ -82,12 +82,12 @@ def plane_lines(plane: Plane) -> np.ndarray:
 def line_marker(lines: np.ndarray, color: tuple[float, float, float], namespace: str, number: int,
                 stamp_ns: int, frame: str) -> Marker:
     """Return segments (n, 2, 3) as one LINE_LIST that stays until it is replaced."""
-    marker = Marker(ns=namespace, id=number, type=Marker.LINE_LIST, action=Marker.ADD)
-    marker.header.stamp = stamp_from_ns(stamp_ns)
-    marker.header.frame_id = frame
+    red, green, blue = color
+    points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in lines.reshape(-1, 3)]
+    marker = Marker(header=header(stamp_ns, frame), ns=namespace, id=number, type=Marker.LINE_LIST,
+                    action=Marker.ADD, color=ColorRGBA(r=red, g=green, b=blue, a=0.9), points=points)
     marker.scale.x = LINE_WIDTH
-    marker.color = ColorRGBA(r=color[0], g=color[1], b=color[2], a=0.9)
-    marker.points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in lines.reshape(-1, 3)]
+    marker.pose.orientation.w = 1.0
     return marker
 
 
@@ -105,9 +105,7 @@ def scene_markers(shots: Iterable[DrawnShot], region: Region | None, sdd: float,
         stamp_ns: stamp of the region's marker and of the order to delete.
         frame: the patient reference frame.
     """
-    clear = Marker(action=Marker.DELETEALL)
-    clear.header.stamp = stamp_from_ns(stamp_ns)
-    clear.header.frame_id = frame
+    clear = Marker(header=header(stamp_ns, frame), action=Marker.DELETEALL)
     markers = [clear]
     if region is not None:
         markers.append(line_marker(box_lines(region), BLUE, 'region', 0, stamp_ns, frame))
@@ -121,9 +119,7 @@ def scene_markers(shots: Iterable[DrawnShot], region: Region | None, sdd: float,
 
 def plane_markers(planes: dict[str, Plane], stamp_ns: int, frame: str) -> MarkerArray:
     """Return the outlines of the named planes; a plane that is no longer named disappears."""
-    clear = Marker(action=Marker.DELETEALL)
-    clear.header.stamp = stamp_from_ns(stamp_ns)
-    clear.header.frame_id = frame
+    clear = Marker(header=header(stamp_ns, frame), action=Marker.DELETEALL)
     outlines = [line_marker(plane_lines(plane), PLANE_COLORS[name], name, 0, stamp_ns, frame)
                 for name, plane in planes.items()]
     return MarkerArray(markers=[clear, *outlines])

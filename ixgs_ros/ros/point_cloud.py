@@ -6,7 +6,7 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 
 from ixgs_ros.gaussians import GaussianModel
-from ixgs_ros.ros.messages import header, to_bytes
+from ixgs_ros.ros.messages import from_bytes, header, to_bytes
 
 # One point in this order, float32 each: centre (m), peak density (1/m), standard deviations along the
 # Gaussian's own axes (m), and the unit quaternion that turns those axes into the frame.
@@ -46,13 +46,11 @@ def gaussians_to_cloud(model: GaussianModel, stamp_ns: int, frame: str,
     points[:, 4:7] = np.exp(model.log_scales[chosen])
     quaternions = model.quaternions[chosen]
     points[:, 7:11] = quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)
-    cloud = PointCloud2(height=1, width=len(chosen), is_bigendian=False, point_step=POINT_BYTES,
-                        row_step=POINT_BYTES * len(chosen), is_dense=True, data=to_bytes(points))
-    cloud.header.stamp = stamp_from_ns(stamp_ns)
-    cloud.header.frame_id = frame
-    cloud.fields = [PointField(name=name, offset=4 * number, datatype=PointField.FLOAT32, count=1)
-                    for number, name in enumerate(FIELDS)]
-    return cloud
+    fields = [PointField(name=name, offset=4 * number, datatype=PointField.FLOAT32, count=1)
+              for number, name in enumerate(FIELDS)]
+    return PointCloud2(header=header(stamp_ns, frame), height=1, width=len(chosen), fields=fields,
+                       is_bigendian=False, point_step=POINT_BYTES,
+                       row_step=POINT_BYTES * len(chosen), is_dense=True, data=to_bytes(points))
 
 
 def cloud_to_gaussians(cloud: PointCloud2) -> GaussianModel:
@@ -66,9 +64,6 @@ def cloud_to_gaussians(cloud: PointCloud2) -> GaussianModel:
         raise ValueError(f'expected the fields {", ".join(FIELDS)} in {POINT_BYTES} bytes, got '
                          f'{", ".join(names)} in {cloud.point_step}')
     count = cloud.width * cloud.height
-    if len(cloud.data) != count * POINT_BYTES:
-        raise ValueError(f'expected {count * POINT_BYTES} bytes for {count} points, '
-                         f'got {len(cloud.data)}')
-    points = np.frombuffer(cloud.data, '<f4').reshape(count, len(FIELDS))
+    points = from_bytes(cloud.data, '<f4', (count, len(FIELDS)), 'data')
     return GaussianModel(means=points[:, 0:3].copy(), log_scales=np.log(points[:, 4:7]),
                          quaternions=points[:, 7:11].copy(), densities=points[:, 3].copy())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ixgs.msg import VoxelVolume
-from ixgs_ros.ros.messages import header, to_bytes
+from ixgs_ros.geometry import RigidTransform
+from ixgs_ros.ros.messages import from_bytes, header, to_bytes, to_pose, to_vector
 from ixgs_ros.volume.grid import VoxelGrid
 
 # Published volumes stay at or under this (docs/contracts.md): larger ones cost subscribers and the
@@ -88,17 +89,14 @@ def volume_to_message(volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo,
         raise ValueError(f'expected a volume of shape {grid.shape} as the grid says, '
                          f'got {volume.shape}')
     stored, scale, offset = quantize(volume, encoding)
-    message = VoxelVolume(encoding=encoding, scale=scale, offset=offset, data=to_bytes(stored),
-                          quantity=info.quantity, revision=info.revision, views=info.views,
-                          held_out_residual=info.held_out_residual)
-    message.header.stamp = stamp_from_ns(info.stamp_ns)
-    message.header.frame_id = info.frame
-    position = message.origin.position
-    position.x, position.y, position.z = (float(value) for value in grid.origin)
-    step = message.spacing
-    step.x, step.y, step.z = (float(value) for value in grid.spacing)
-    message.size_x, message.size_y, message.size_z = grid.size
-    return message
+    size_x, size_y, size_z = grid.size
+    return VoxelVolume(
+        header=header(info.stamp_ns, info.frame),
+        origin=to_pose(RigidTransform(translation=grid.origin)), spacing=to_vector(grid.spacing),
+        size_x=size_x, size_y=size_y, size_z=size_z,
+        encoding=encoding, scale=scale, offset=offset, data=to_bytes(stored),
+        quantity=info.quantity, revision=info.revision, views=info.views,
+        held_out_residual=info.held_out_residual)
 
 
 def quantize(volume: np.ndarray, encoding: str) -> tuple[np.ndarray, float, float]:
@@ -138,14 +136,10 @@ def message_to_volume(message: VoxelVolume) -> tuple[np.ndarray, VoxelGrid]:
     grid = VoxelGrid(np.array([position.x, position.y, position.z]),
                      np.array([step.x, step.y, step.z]),
                      (message.size_x, message.size_y, message.size_z))
-    expected = int(np.prod(grid.size)) * dtype.itemsize
-    if len(message.data) != expected:
-        raise ValueError(f'expected {expected} bytes for {grid.size} voxels of {message.encoding}, '
-                         f'got {len(message.data)}')
     if not (np.isfinite([message.scale, message.offset]).all() and message.scale > 0):
         raise ValueError('expected a finite scale above 0 and a finite offset, got '
                          f'{message.scale} and {message.offset}')
-    stored = np.frombuffer(message.data, dtype).reshape(grid.shape)
+    stored = from_bytes(message.data, dtype.str, grid.shape, 'data')
     volume = stored.astype(np.float32)
     volume *= np.float32(message.scale)
     volume += np.float32(message.offset)

@@ -205,6 +205,23 @@ def test_a_subscriber_that_asks_for_more_than_is_offered_is_named(ros, echo):
         echo.diagnostics.message(0).status[0].message
 
 
+def test_a_service_that_waits_while_the_node_is_cleaned_up_gets_an_answer(ros, echo):
+    echo.trigger_configure()
+    client = ros.node('caller').create_client(Trigger, '/echo/slow')
+    ros.spin_until(client.service_is_ready)
+    futures = [client.call_async(Trigger.Request()) for _ in range(2)]
+    ros.spin_until(lambda: echo.worker.waiting == 1)
+    assert echo.trigger_cleanup() == SUCCESS
+    ros.spin_until(lambda: all(future.done() for future in futures))
+    running, waiting = (future.result() for future in futures)
+    assert running.success, running.message
+    assert not waiting.success and 'the node stops' in waiting.message
+    refused = ros.call(ros.nodes[-1], Trigger, '/echo/slow', Trigger.Request())
+    assert not refused.success and 'configure it first' in refused.message
+    assert echo.trigger_configure() == SUCCESS
+    assert ros.call(ros.nodes[-1], Trigger, '/echo/slow', Trigger.Request()).success
+
+
 def test_destroying_an_active_node_stops_its_worker(ros):
     echo = Echo(context=ros.context)
     echo.trigger_configure()
