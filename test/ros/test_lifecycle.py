@@ -35,6 +35,7 @@ class Echo(ManagedNode[EchoConfig]):
         super().__init__('echo', EchoConfig, **arguments)
         self.heard: list[str] = []
         self.live = 0
+        self.working = False
         self.worker = None
         self.parameters.on_change('live', self._set_live)
 
@@ -69,6 +70,7 @@ class Echo(ManagedNode[EchoConfig]):
         return response
 
     def _work(self):
+        self.working = True
         time.sleep(0.3)
         return threading.current_thread().name
 
@@ -210,7 +212,7 @@ def test_a_service_that_waits_while_the_node_is_cleaned_up_gets_an_answer(ros, e
     client = ros.node('caller').create_client(Trigger, '/echo/slow')
     ros.spin_until(client.service_is_ready)
     futures = [client.call_async(Trigger.Request()) for _ in range(2)]
-    ros.spin_until(lambda: echo.worker.waiting == 1)
+    ros.spin_until(lambda: echo.working and echo.worker.waiting == 1)
     assert echo.trigger_cleanup() == SUCCESS
     ros.spin_until(lambda: all(future.done() for future in futures))
     running, waiting = (future.result() for future in futures)
