@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -13,8 +14,10 @@ from visualization_msgs.msg import Marker, MarkerArray
 from ixgs_ros.geometry import View
 from ixgs_ros.ros.messages import header
 from ixgs_ros.verdict import Code
-from ixgs_ros.volume import Plane
 from ixgs_ros.volume.grid import Region
+
+if TYPE_CHECKING:
+    from ixgs_ros.volume import Plane
 
 # Where the distance of the detector is unknown (`sdd` = 0), a common C-arm's is drawn; the markers'
 # namespace then says so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 
-from ixgs_ros.gaussians import GaussianModel
+from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.ros.messages import from_bytes, header, to_bytes
 
 # One point in this order, float32 each: centre (m), peak density (1/m), standard deviations along the

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from ixgs.msg import VoxelVolume
+
 from ixgs_ros.geometry import RigidTransform
 from ixgs_ros.ros.messages import from_bytes, header, to_bytes, to_pose, to_vector
 from ixgs_ros.volume.grid import VoxelGrid
