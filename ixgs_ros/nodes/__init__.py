@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The nodes, one file each, and the table that says which there are. Nodes convert, check, schedule, publish."""

@@ -10,11 +10,13 @@ and in the diagnostics.
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from concurrent.futures import Future as WorkFuture
 from typing import Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -33,6 +35,10 @@ from ixgs_ros.ros.parameters import NodeParameters
 
 Config = TypeVar('Config')
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 'unconfigured', 'inactive', 'active', 'finalized'
+
+# Diagnostics value: user and system time of the process, all threads, since its first activation, so
+# without imports and compilation.
+CPU_SECONDS = 'cpu seconds'
 
 
 class ConfigurationError(RuntimeError):
@@ -55,6 +61,9 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         self.state = UNCONFIGURED
         self.diagnostics = Diagnostics(self.get_fully_qualified_name())
         self.guard = CallbackGuard(self.get_logger(), self.diagnostics)
+        self.autostart = bool(self.declare_parameter(
+            'autostart', False, ParameterDescriptor(description='configure and activate at start')
+        ).value)
         self.parameters = NodeParameters(self, config_class, known_elsewhere)
         self._outputs: list[LifecyclePublisher[Any]] = []
         self._offers: dict[str, Callable[..., Any]] = {}
@@ -64,6 +73,7 @@ class ManagedNode(LifecycleNode, Generic[Config]):
                                                             qos.DIAGNOSTICS)
         # An async service that waits keeps its callback group busy: not the one of the inputs.
         self._aside = ReentrantCallbackGroup()
+        self._cpu_start_s: float | None = None
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self.guard.wrap(self.publish_diagnostics, 'diagnostics'),
                           clock=self._steady)
@@ -153,6 +163,8 @@ class ManagedNode(LifecycleNode, Generic[Config]):
     def publish_diagnostics(self) -> None:
         """Publish the diagnostics of now; called once a second."""
         self.diagnostics.put('state', self.state)
+        if self._cpu_start_s is not None:
+            self.diagnostics.put(CPU_SECONDS, time.process_time() - self._cpu_start_s)
         stamp_ns = self.get_clock().now().nanoseconds
         self._diagnostics_publisher.publish(self.diagnostics.message(stamp_ns))
 
@@ -177,6 +189,8 @@ class ManagedNode(LifecycleNode, Generic[Config]):
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
         self.state = ACTIVE
+        if self._cpu_start_s is None:
+            self._cpu_start_s = time.process_time()
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

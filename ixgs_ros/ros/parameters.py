@@ -112,7 +112,7 @@ class NodeParameters(Generic[Config]):
 
     def _look_for_unknown(self, known_elsewhere: Callable[[], set[str]]) -> None:
         unknown = [name for name in self._node._parameter_overrides  # noqa: SLF001
-                   if name not in self._known and name not in OF_ROS
+                   if name not in OF_ROS and not self._node.has_parameter(name)
                    and not name.startswith(OF_ROS_PREFIXES)]
         if unknown:
             known = set(self._known) | known_elsewhere()
