@@ -1,0 +1,300 @@
+"""The CPU back end: X-ray projection, voxelization and their gradients.
+
+The work arrays grow to the largest job seen and are kept, so a loop that passes its results back as
+``out`` allocates nothing. All results are the same bits whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from ixgs_ros.gaussians import projection, splatting, voxelization
+from ixgs_ros.gaussians.model import GaussianModel, Gradients, check_block
+from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.geometry.view import View
+from ixgs_ros.volume.grid import VoxelGrid
+
+if TYPE_CHECKING:
+    from ixgs_ros.volume.plane import Plane
+
+LOWEST_CUT, HIGHEST_CUT = 1.0, 10.0
+
+
+@dataclass
+class Footprints:
+    """The 2-D Gaussians of a model in a view.
+
+    Args:
+        model: what was projected; it must not change until the footprints are projected anew.
+        view: from where.
+        scales: (N, 3) float32 standard deviations, metres.
+        table: (N, 12) float32; its columns are in `splatting`.
+    """
+
+    model: GaussianModel
+    view: View
+    scales: np.ndarray
+    table: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of Gaussians, seen or not."""
+        return len(self.table)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Which Gaussians touch the image, (N,) bool."""
+        return self.table[:, splatting.HALF_WIDTH] >= 0
+
+    @property
+    def centers(self) -> np.ndarray:
+        """The footprints' centres (u, v), (N, 2) pixels; 0 where culled."""
+        return self.table[:, [splatting.U, splatting.V]]
+
+    @property
+    def factors(self) -> np.ndarray:
+        """Line integral through the centre for a density of 1/m, (N,) metres; 0 where culled."""
+        return self.table[:, splatting.FACTOR]
+
+
+def kept_in_plane(cut: float) -> float:
+    """Return the part of a 2-D Gaussian's mass within the Mahalanobis distance ``cut``."""
+    return 1.0 - math.exp(-0.5 * cut * cut)
+
+
+def kept_in_space(cut: float) -> float:
+    """Return the part of a 3-D Gaussian's mass within the Mahalanobis distance ``cut``."""
+    return (math.erf(cut / math.sqrt(2.0))
+            - math.sqrt(2.0 / math.pi) * cut * math.exp(-0.5 * cut * cut))
+
+
+def check_array(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise unless ``array`` is a C-contiguous float32 array of the given shape.
+
+    Raises:
+        TypeError: it is no array, or its dtype differs.
+        ValueError: its shape or memory order differs.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f'expected {name} as a float32 array, got {kind}')
+    if array.shape != shape or not array.flags.c_contiguous:
+        raise ValueError(f'expected {name} of shape {shape}, C-contiguous, got {array.shape} with '
+                         f'strides {array.strides}')
+
+
+class CpuSplatter:
+    """Renders and differentiates Gaussian models on the CPU.
+
+    Args:
+        cut: Mahalanobis distance at which Gaussians end, 1 to 10. What a cut kernel loses is made
+            up by a factor, in 2-D and in 3-D, so that a uniform object keeps its density.
+        threads: numba threads to use; all that numba was started with (NUMBA_NUM_THREADS) if None.
+
+    Not thread-safe, and numba's workqueue layer allows only one Python thread inside at a time: the
+    one compute thread of a process owns it.
+    """
+
+    def __init__(self, cut: float = 3.0, threads: int | None = None) -> None:
+        available = numba.config.NUMBA_NUM_THREADS
+        if not LOWEST_CUT <= cut <= HIGHEST_CUT:
+            raise ValueError(f'expected cut between {LOWEST_CUT:g} and {HIGHEST_CUT:g}, got {cut!r}')
+        if threads is not None and not 1 <= threads <= available:
+            raise ValueError(f'expected threads between 1 and {available} (NUMBA_NUM_THREADS), got '
+                             f'{threads!r}')
+        self.cut = np.float32(cut)
+        self.threads = available if threads is None else threads
+        self._norm_plane = np.float32(1.0 / kept_in_plane(cut))
+        self._norm_space = np.float32(1.0 / kept_in_space(cut))
+        self._work: dict[str, np.ndarray] = {}
+
+    def project(self, model: GaussianModel, view: View, out: Footprints | None = None) -> Footprints:
+        """Project a model into a view.
+
+        Args:
+            model: the Gaussians.
+            view: K, pose and size.
+            out: footprints to write over instead of new ones; its arrays are kept if they fit.
+
+        Raises:
+            ValueError: a Gaussian is not finite, has a zero quaternion or a zero scale.
+        """
+        model.check_layout()
+        count = len(model)
+        if out is None or len(out) != count:
+            out = Footprints(model, view, np.empty((count, 3), np.float32),
+                             np.empty((count, splatting.COLUMNS), np.float32))
+        out.model, out.view = model, view
+        np.exp(model.log_scales, out=out.scales)
+        numba.set_num_threads(self.threads)
+        bad = projection.project(model.means, out.scales, model.quaternions, view.packed(),
+                                 (view.height, view.width), self.cut, self._norm_plane, out.table)
+        self._raise_if(bad, model)
+        return out
+
+    def render(self, footprints: Footprints, densities: np.ndarray | None = None,
+               out: np.ndarray | None = None) -> np.ndarray:
+        """Return the image of line integrals, (H, W) float32, no unit.
+
+        Args:
+            footprints: from :meth:`project`.
+            densities: (N,) float32, 1/m, in place of the model's (the footprints do not depend on
+                them, and the image is linear in them).
+            out: (H, W) float32 to write into.
+        """
+        shape = (footprints.view.height, footprints.view.width)
+        densities = footprints.model.densities if densities is None else densities
+        check_block('densities', densities, len(footprints))
+        image = self._result('image', out, shape)
+        parts = self._array('parts', splatting.PARTS * self._padded_size(shape))
+        numba.set_num_threads(self.threads)
+        splatting.splat(footprints.table, densities, parts.reshape(splatting.PARTS, -1), image,
+                        self.cut)
+        return image
+
+    def gradient(self, footprints: Footprints, d_image: np.ndarray,
+                 out: Gradients | None = None) -> Gradients:
+        """Return d loss / d parameters.
+
+        Args:
+            footprints: from :meth:`project`; its model must be unchanged since.
+            d_image: (H, W) float32, d loss / d rendered image.
+            out: gradients to write over (not added to).
+        """
+        model, shape = footprints.model, (footprints.view.height, footprints.view.width)
+        out = self._gradients(out, len(model))
+        moments = self._array('moments', 6 * len(model)).reshape(-1, 6)
+        padded = self._pad(d_image, shape)
+        numba.set_num_threads(self.threads)
+        splatting.gather(footprints.table, padded, *shape, self.cut, moments)
+        projection.chain(model.means, footprints.scales, model.quaternions, model.densities,
+                         footprints.view.packed(), footprints.table, moments, out.means,
+                         out.log_scales, out.quaternions, out.densities)
+        return out
+
+    def moments(self, footprints: Footprints, d_image: np.ndarray,
+                out: np.ndarray | None = None) -> np.ndarray:
+        """Return the backprojection Aᵀ d, (N,) float32: d loss / d densities alone.
+
+        It is the transpose of :meth:`render` as a linear map of densities.
+        """
+        result = self._result('backprojection', out, (len(footprints),))
+        padded = self._pad(d_image, (footprints.view.height, footprints.view.width))
+        numba.set_num_threads(self.threads)
+        splatting.backproject(footprints.table, padded, footprints.view.height,
+                              footprints.view.width, self.cut, result)
+        return result
+
+    def voxelize(self, model: GaussianModel, grid: VoxelGrid,
+                 out: np.ndarray | None = None) -> np.ndarray:
+        """Return the density at the voxel centres, (z, y, x) float32, 1/m."""
+        volume = self._result('volume', out, grid.shape)
+        self._fill(model, grid_frame(grid), volume)
+        return volume
+
+    def voxelize_gradient(self, model: GaussianModel, grid: VoxelGrid, d_volume: np.ndarray,
+                          out: Gradients | None = None) -> Gradients:
+        """Return d loss / d parameters from d loss / d volume, (z, y, x) float32."""
+        check_array('d_volume', d_volume, grid.shape)
+        out = self._gradients(out, len(model))
+        frame = grid_frame(grid)
+        scales, table = self._prepare(model, frame, grid.shape)
+        padded = self._array('padded', grid.shape[0] * self._padded_size(grid.shape[1:]))
+        moments = self._array('box_moments', 10 * len(model)).reshape(-1, 10)
+        voxelization.pad_box(d_volume, padded)
+        voxelization.gather_box(table, padded, grid.shape, self.cut, moments)
+        voxelization.chain_box(scales, model.quaternions, model.densities, frame, self._norm_space,
+                               moments, out.means, out.log_scales, out.quaternions, out.densities)
+        return out
+
+    def slice(self, model: GaussianModel, plane: Plane, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the density on an oblique plane, (height, width) float32, 1/m; needs no volume."""
+        image = self._result('slice', out, (plane.height, plane.width))
+        self._fill(model, plane_frame(plane), image[np.newaxis])
+        return image
+
+    def warm_up(self) -> None:
+        """Compile everything (or load it from numba's cache), so that no later call waits for it."""
+        model = GaussianModel.empty(1)
+        model.log_scales[:] = -5.0
+        view = View(np.array([[10.0, 0, 1], [0, 10, 1], [0, 0, 1]]),
+                    RigidTransform(translation=np.array([0, 0, -1.0])), 3, 4)
+        footprints = self.project(model, view)
+        image = self.render(footprints)
+        self.gradient(footprints, image)
+        self.moments(footprints, image)
+        grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (2, 2, 2))
+        self.voxelize_gradient(model, grid, self.voxelize(model, grid))
+
+    def _fill(self, model: GaussianModel, frame: np.ndarray, volume: np.ndarray) -> None:
+        _, table = self._prepare(model, frame, volume.shape)
+        padded = self._array('padded', volume.shape[0] * self._padded_size(volume.shape[1:]))
+        voxelization.fill(table, model.densities, self._norm_space, self.cut, padded, volume)
+
+    def _prepare(self, model: GaussianModel, frame: np.ndarray,
+                 shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        model.check_layout()
+        count = len(model)
+        scales = self._array('scales', 3 * count).reshape(-1, 3)
+        table = self._array('box', voxelization.BOX_COLUMNS * count)
+        table = table.reshape(-1, voxelization.BOX_COLUMNS)
+        np.exp(model.log_scales, out=scales)
+        numba.set_num_threads(self.threads)
+        bad = voxelization.prepare(model.means, scales, model.quaternions, frame, shape, self.cut,
+                                   table)
+        self._raise_if(bad, model)
+        return scales, table
+
+    def _pad(self, image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        check_array('d_image', image, shape)
+        padded = self._array('padded', self._padded_size(shape))
+        numba.set_num_threads(self.threads)
+        splatting.pad(image, padded)
+        return padded
+
+    def _array(self, name: str, size: int) -> np.ndarray:
+        """Return ``size`` floats of work space, undefined, kept from call to call."""
+        if name not in self._work or self._work[name].size < size:
+            self._work[name] = np.empty(size, np.float32)
+        return self._work[name][:size]
+
+    @staticmethod
+    def _padded_size(shape: tuple[int, ...]) -> int:
+        return shape[0] * (shape[1] + splatting.LANES)
+
+    @staticmethod
+    def _result(name: str, out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+        if out is None:
+            return np.empty(shape, np.float32)
+        check_array(name, out, shape)
+        return out
+
+    @staticmethod
+    def _gradients(out: Gradients | None, count: int) -> Gradients:
+        if out is None:
+            return Gradients.zeros(count)
+        for name, array in out.blocks().items():
+            check_block(name, array, count)
+        return out
+
+    @staticmethod
+    def _raise_if(bad: int, model: GaussianModel) -> None:
+        if bad:
+            model.validate()
+            raise ValueError(f'expected Gaussians within float32 range, got {bad} of {len(model)} '
+                             'whose size vanishes or overflows in pixels or voxels')
+
+
+def grid_frame(grid: VoxelGrid) -> np.ndarray:
+    """Return a grid's axes, origin and spacings as the kernels take them, (15,) float64."""
+    return np.concatenate([np.eye(3).ravel(), grid.origin, grid.spacing])
+
+
+def plane_frame(plane: Plane) -> np.ndarray:
+    """Return a plane as a box one layer deep, (15,) float64."""
+    u, v = np.asarray(plane.u, dtype=np.float64), np.asarray(plane.v, dtype=np.float64)
+    return np.concatenate([u, v, np.cross(u, v), plane.origin, np.full(3, plane.spacing)])
