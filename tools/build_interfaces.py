@@ -1,19 +1,19 @@
 """Build the interfaces, and a stand-in for tf2_msgs, into the virtual environment that runs this.
 
 Only where ROS comes from wheels; in an ordinary ROS 2 workspace colcon does it. Installed into
-``sys.prefix`` they are found without any environment variable. A digest of all that goes in is stored
-beside the result, so that nothing is built twice.
+``sys.prefix`` they are found without any environment variable. A digest of all that goes in is
+stored beside the result, so that nothing is built twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ROOT / 'tools' / 'wheels'

@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The ``ixgs`` command: one file a subcommand, imported when it is asked for."""
