@@ -1,0 +1,42 @@
+"""What can go wrong on a rig, on request: so that a test can ask for each refusal by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+
+class Fault(str, Enum):
+    """A fault of one shot; behind it the code that a correct receiver answers with."""
+
+    TF_GAP = 'tf_gap'                      # the marker is hidden for 3 s: TRANSFORM_GAP
+    UNKNOWN_FRAME = 'unknown_frame'        # the image names a frame nobody publishes: NO_TRANSFORM
+    STALE = 'stale'                        # stamped a minute before it was taken: TRANSFORM_STALE
+    NO_CAMERA_INFO = 'no_camera_info'      # no CameraInfo comes: UNCALIBRATED
+    UNCALIBRATED = 'uncalibrated'          # K is zero: UNCALIBRATED
+    WRONG_SIZE = 'wrong_size'              # half of the rows are missing: SIZE_MISMATCH
+    UNSUPPORTED_ENCODING = 'encoding'      # a colour mosaic: UNSUPPORTED_ENCODING
+    BAD_QUATERNION = 'bad_quaternion'      # the marker's quaternion has norm 1.5: INVALID_POSE
+    BLACK = 'black'                        # no X-rays: NO_SIGNAL
+    SATURATED = 'saturated'                # a thousandfold exposure: SATURATED
+    DUPLICATE = 'duplicate'                # the shot before, sent again: DUPLICATE
+    MOVING = 'moving'                      # the C-arm swings during the exposure: MOVING
+    OUT_OF_VIEW = 'out_of_view'            # aimed half a metre towards the feet: OUT_OF_VIEW
+    INVERTED_POSE = 'inverted_pose'        # the pose is the inverse: OUT_OF_VIEW or INCONSISTENT
+    WRONG_POSE = 'wrong_pose'              # the pose is turned by 25°: QUARANTINED, INCONSISTENT
+    LATE = 'late'                          # the image comes 0.8 s after its stamp: none, accepted
+
+
+def checked_faults(faults: Mapping[int, Fault], views: int) -> dict[int, Fault]:
+    """Return the faults by index of the shot, or raise.
+
+    Raises:
+        ValueError: an index is not that of a shot, or the first one is to be a duplicate.
+    """
+    for index, fault in faults.items():
+        if not 0 <= index < views:
+            raise ValueError(f'expected faults on shots 0 to {views - 1}, got {fault.value} on shot '
+                             f'{index}')
+        if fault is Fault.DUPLICATE and index == 0:
+            raise ValueError('expected a shot before a duplicate, got duplicate on shot 0')
+    return dict(faults)
