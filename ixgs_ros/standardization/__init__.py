@@ -2,5 +2,7 @@
 
 from ixgs_ros.standardization.beer_lambert import counts_to_line_integrals, LineIntegrals
 from ixgs_ros.standardization.config import PhysicsConfig, StandardizerConfig
+from ixgs_ros.standardization.standardizer import Standardizer
 
-__all__ = ['LineIntegrals', 'PhysicsConfig', 'StandardizerConfig', 'counts_to_line_integrals']
+__all__ = ['LineIntegrals', 'PhysicsConfig', 'Standardizer', 'StandardizerConfig',
+           'counts_to_line_integrals']
