@@ -1,0 +1,104 @@
+"""What is being reconstructed: fine Gaussians in the region and the coarse shell around it.
+
+The shell is smooth, so it is rendered at half the resolution and interpolated: its wide
+footprints would otherwise cost as much as all the fine ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ixgs_ros.gaussians.cpu import CpuSplatter
+from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.reconstruction.measurement import Measurement
+
+
+@dataclass(eq=False)
+class Body:
+    """The two parts; their densities add up.
+
+    Args:
+        fine: Gaussians of the region, all parameters refined.
+        shell: Gaussians around it, possibly none; only their densities are fitted.
+    """
+
+    fine: GaussianModel
+    shell: GaussianModel
+
+    def __len__(self) -> int:
+        """Return the number of Gaussians, shell included."""
+        return len(self.fine) + len(self.shell)
+
+    def whole(self) -> GaussianModel:
+        """Return all Gaussians as one model, the fine ones first."""
+        return GaussianModel.concatenate([self.fine, self.shell])
+
+
+class Projector:
+    """Renders a body at a measurement's resolution, and backprojects to the densities.
+
+    Holds the footprints of the last body and view it was given.
+    """
+
+    def __init__(self) -> None:
+        """Make the splatters; one for each part, as each owns the arrays of its footprints."""
+        self.fine = CpuSplatter()
+        self.shell = CpuSplatter()
+
+    def render(self, body: Body, m: Measurement) -> np.ndarray:
+        """Return the line integrals (h, w) through the body; keeps the footprints."""
+        self._body, self._shape = body, m.values.shape
+        self.footprints = self.fine.project(body.fine, m.view)
+        image = self.fine.render(self.footprints)
+        if len(body.shell):
+            self.shell_footprints = self.shell.project(body.shell, m.half_view)
+            image = image + doubled(self.shell.render(self.shell_footprints), self._shape)
+        return image
+
+    def render_ones(self) -> np.ndarray:
+        """Return the image (h, w) of the same footprints with all densities 1/m."""
+        body = self._body
+        image = self.fine.render(self.footprints, np.ones(len(body.fine), np.float32))
+        if len(body.shell):
+            half = self.shell.render(self.shell_footprints, np.ones(len(body.shell), np.float32))
+            image = image + doubled(half, self._shape)
+        return image
+
+    def backproject_fine(self, image: np.ndarray) -> np.ndarray:
+        """Return d (image · line integrals) / d densities of the fine part, (N,) metres."""
+        return self.fine.moments(self.footprints, image)
+
+    def backproject_shell(self, image: np.ndarray) -> np.ndarray:
+        """Return the same of the shell, (M,) metres."""
+        if not len(self._body.shell):
+            return np.zeros(0, np.float32)
+        return self.shell.moments(self.shell_footprints, halved(image))
+
+
+def doubled(half: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Interpolate an image of half resolution bilinearly; integer centres, the border repeated.
+
+    Args:
+        half: (h // 2, w // 2) float32.
+        shape: (h, w) of the result.
+    """
+    for axis in (0, 1):
+        count = half.shape[axis]
+        before = half.take([0, *range(count - 1)], axis)
+        after = half.take([*range(1, count), count - 1], axis)
+        # Centres of the fine pixels lie a quarter of a coarse pixel off the coarse centres.
+        pair = np.stack([np.float32(0.75) * half + np.float32(0.25) * before,
+                         np.float32(0.75) * half + np.float32(0.25) * after], axis + 1)
+        full = pair.reshape(*half.shape[:axis], 2 * count, *half.shape[axis + 1:])
+        half = full.take(np.minimum(np.arange(shape[axis]), 2 * count - 1), axis)
+    return half
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """Return the sums of 2 × 2 pixels, (h // 2, w // 2) float32; an odd row or column is dropped."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    cut = image[:2 * height, :2 * width]
+    return np.ascontiguousarray(cut[0::2, 0::2] + cut[1::2, 0::2] + cut[0::2, 1::2]
+                                + cut[1::2, 1::2])

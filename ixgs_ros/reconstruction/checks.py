@@ -1,0 +1,136 @@
+"""Whether a shot can be used, judged before anything is changed.
+
+Each check returns a verdict whose sentence holds the value seen and the value wanted, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ixgs_ros.geometry.view import View
+from ixgs_ros.reconstruction.exposure import fit_exposure
+from ixgs_ros.reconstruction.held_out import weighted_rms
+from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.shot import Shot
+from ixgs_ros.verdict import Code, Verdict
+from ixgs_ros.volume.grid import Region
+
+LEAST_PIXELS = 32
+LEAST_OVERLAP = 0.2
+# Two exposures are the same shot if the source moved and turned less than this between them ...
+SAME_PLACE = 2e-4                    # m
+SAME_ANGLE = np.deg2rad(0.02)
+# ... and the images agree to this; photon noise of two exposures is about 0.1 in line integrals.
+SAME_IMAGE = 0.15
+# Consistency is judged once the model has seen this many views.
+LEAST_VIEWS = 5
+# A shot is inconsistent if the model, after the exposure is fitted, leaves more than this share of
+# the image's variance, ...
+MOST_UNEXPLAINED = 0.5
+# ... and at least this many times what the accepted shots left when they came.
+MOST_TIMES_WORSE = 3.0
+
+
+def check_size(shot: Shot) -> Verdict | None:
+    """Refuse images too small to hold a structure, and images without a usable pixel."""
+    if min(shot.view.height, shot.view.width) < LEAST_PIXELS:
+        return Verdict(Code.SIZE_MISMATCH, f'the image has {shot.view.height} rows by '
+                       f'{shot.view.width} columns, expected at least {LEAST_PIXELS} of each')
+    used = float((shot.weights > 0).mean())
+    if used < 0.01:
+        return Verdict(Code.NO_SIGNAL, f'{100 * used:.1f} % of the pixels have a weight above 0, '
+                       'expected at least 1 %')
+    return None
+
+
+def overlap(view: View, weights: np.ndarray, region: Region) -> float:
+    """Return the share of the region's inscribed ellipsoid that used pixels show, 0 to 1."""
+    axis = np.linspace(-0.9, 0.9, 13)
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing='ij'), axis=-1).reshape(-1, 3)
+    points = points[(points**2).sum(-1) <= 1.0]
+    pixels, depth = view.project(region.center + 0.5 * region.size * points)
+    inside = (depth > 0) & (pixels > -0.5).all(-1) & (pixels[:, 0] < view.width - 0.5) \
+        & (pixels[:, 1] < view.height - 0.5)
+    u, v = np.rint(pixels[inside]).astype(int).T
+    return float((weights[v, u] > 0).sum() / len(points))
+
+
+def check_overlap(shot: Shot, region: Region) -> Verdict | None:
+    """Refuse shots that show too little of the region."""
+    share = overlap(shot.view, shot.weights, region)
+    if share >= LEAST_OVERLAP:
+        return None
+    pixel, depth = shot.view.project(region.center)
+    where = (f'at pixel ({pixel[0]:.0f}, {pixel[1]:.0f}) of {shot.view.width} x '
+             f'{shot.view.height}' if depth > 0 else f'{-depth:.3f} m behind the source')
+    return Verdict(Code.OUT_OF_VIEW, f'the image shows {100 * share:.0f} % of the region, expected '
+                   f"at least {100 * LEAST_OVERLAP:.0f} %; the region's centre lies {where}")
+
+
+def check_duplicate(shot: Shot, others: Sequence[Shot]) -> Verdict | None:
+    """Refuse a shot that is already in: same stamp, same pixels, or same place and image."""
+    for other in others:
+        if other.id == shot.id:
+            return Verdict(Code.DUPLICATE, f'a shot with id {shot.id} is in already')
+        if other.stamp_ns == shot.stamp_ns:
+            return Verdict(Code.DUPLICATE, f'shot {other.id} has the same stamp, '
+                           f'{shot.stamp_ns} ns')
+        if other.line_integrals.shape != shot.line_integrals.shape:
+            continue
+        if np.array_equal(other.line_integrals, shot.line_integrals):
+            return Verdict(Code.DUPLICATE, f'shot {other.id} has exactly the same pixels: is the '
+                           'image frozen?')
+        verdict = _same_place(shot, other)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _same_place(shot: Shot, other: Shot) -> Verdict | None:
+    a, b = shot.view.reference_from_source, other.view.reference_from_source
+    distance, angle = a.distance_to(b), a.angle_to(b)
+    if distance > SAME_PLACE or angle > SAME_ANGLE:
+        return None
+    difference = weighted_rms(shot.line_integrals - other.line_integrals,
+                              np.minimum(shot.weights, other.weights))
+    if not difference < SAME_IMAGE:
+        return None
+    return Verdict(Code.DUPLICATE, f'shot {other.id} was taken at the same place '
+                   f'({1e3 * distance:.2f} mm and {np.rad2deg(angle):.3f}° apart, expected more than '
+                   f'{1e3 * SAME_PLACE:.1f} mm or {np.rad2deg(SAME_ANGLE):.2f}°) and its image '
+                   f'differs by {difference:.3f}, expected more than {SAME_IMAGE}')
+
+
+def unexplained(m: Measurement, image: np.ndarray) -> float:
+    """Return the share of an image's weighted variance that a model leaves, exposure fitted.
+
+    Args:
+        m: the measurement.
+        image: (h, w) line integrals of the model.
+    """
+    offset, scale = fit_exposure(m.values, image, m.weights, m.known_offset)
+    residual = m.values - np.float32(offset) - np.float32(scale) * image
+    mean = float((m.weights * m.values).sum(dtype=np.float64) / m.weights.sum(dtype=np.float64))
+    spread = weighted_rms(m.values - np.float32(mean), m.weights)
+    return (weighted_rms(residual, m.weights) / max(spread, 1e-6)) ** 2
+
+
+def check_consistency(share: float, views: int, before: Sequence[float]) -> Verdict | None:
+    """Refuse a shot that the model cannot explain, though it explained the others.
+
+    Args:
+        share: what the model leaves of the new image, see :func:`unexplained`.
+        views: in the model.
+        before: what it left of the accepted shots when they came.
+    """
+    if views < LEAST_VIEWS:
+        return None
+    usual = float(np.median(before[-3:])) if before else 1.0
+    limit = max(MOST_UNEXPLAINED, MOST_TIMES_WORSE * usual)
+    if share <= limit:
+        return None
+    return Verdict(Code.INCONSISTENT, f'the model leaves {share:.2f} of the image unexplained, '
+                   f'expected at most {limit:.2f} (the last shots left {usual:.2f}): is the pose '
+                   'wrong or inverted, or did the patient move?')

@@ -1,0 +1,157 @@
+"""The coarse start: SART with total variation on voxels, region and surroundings together.
+
+Two layers of voxels share each ray: a fine one over the region and, as the body is wider than the field, a
+coarse one around it. FDK does not work for arbitrary poses; a few sweeps of SART (Andersen and Kak, 1984)
+do, within one or two seconds. Only voxels seen by two views are used, and none through which
+views see air: that is the visual hull, and it tells whether there is anything beyond the region.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.ndimage import binary_erosion, maximum_filter
+
+from ixgs_ros.reconstruction import joseph
+from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.tv_prox import prox_tv
+from ixgs_ros.volume.grid import Region, VoxelGrid
+
+SWEEPS = 4
+RELAXATION = 0.5
+TV_WEIGHT = 0.25          # 1/m
+TV_ITERATIONS = 10
+REGION_VOXELS = 64        # along the longest side of the region
+OUTER_VOXELS = 48         # along the longest side of the surroundings
+# A line integral of 0.1 is half a centimetre of water: less than any ray through a body meets.
+AIR = 0.1
+LEAST_VIEWS = 2
+# Share of the border's pixels that must be air for a view to show the whole body.
+WHOLE_BODY = 0.98
+
+
+@dataclass(eq=False)
+class Layer:
+    """Voxels of one resolution.
+
+    Args:
+        grid: cubic voxels.
+        support: (z, y, x) uint8; only voxels where it is 1 may hold anything.
+        volume: (z, y, x) float32, 1/m.
+    """
+
+    grid: VoxelGrid
+    support: np.ndarray
+    volume: np.ndarray = field(init=False)
+    dual: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.volume = np.zeros(self.grid.shape, np.float32)
+        self.dual = np.zeros((3, *self.grid.shape), np.float32)
+
+    def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
+        """Write the line integrals of ``volume`` on this layer's grid into ``image``."""
+        joseph.project(volume, self.grid.origin, self.grid.spacing[0], view, image)
+
+
+def grid_of(region: Region, longest: int) -> VoxelGrid:
+    """Return cubic voxels over the region, ``longest`` of them along its longest side."""
+    spacing = float(region.size.max()) / longest
+    grid = VoxelGrid.covering(region, spacing)
+    size = tuple(max(2, n) for n in grid.size)
+    return VoxelGrid(region.center - 0.5 * (np.array(size) - 1) * spacing, grid.spacing, size)
+
+
+def region_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region) -> Layer:
+    """Return an empty layer over the region."""
+    grid = grid_of(region, REGION_VOXELS)
+    return Layer(grid, hull(measurements, offsets, grid, 2))
+
+
+def outer_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region,
+                extent: float) -> Layer:
+    """Return an empty layer around the region, up to ``extent`` metres beyond it."""
+    grid = grid_of(Region(region.center, region.size + 2 * extent), OUTER_VOXELS)
+    support = hull(measurements, offsets, grid, 1)
+    points = grid.points()
+    inside = ((points > region.lower) & (points < region.upper)).all(-1)
+    support[inside] = 0
+    return Layer(grid, support)
+
+
+def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
+         witnesses: int) -> np.ndarray:
+    """Return where something may be, (z, y, x) uint8: seen by two views, in the air of none.
+
+    Args:
+        measurements: of all views.
+        offsets: (views,) exposure offsets.
+        grid: voxels to judge.
+        witnesses: views that must see air through a voxel before it is carved away: two in the
+            region, so that one bad image does no harm there (one, if no more see the voxel).
+    """
+    seen = np.zeros(grid.shape, np.uint8)
+    through_air = np.zeros(grid.shape, np.uint8)
+    for measurement, offset in zip(measurements, offsets, strict=True):
+        view = measurement.view
+        depth = view.source_from_reference.apply(grid.region.center)[2]
+        # A voxel is in the air only if all of it is: look at the largest value of its shadow.
+        width = int(np.ceil(grid.spacing[0] * view.k[0, 0] / depth)) | 1
+        used = (measurement.weights > 0) | (measurement.held_out > 0)
+        values = measurement.values - np.float32(offset)
+        whole = shows_whole_body(values, used)
+        values = maximum_filter(np.where(used, values, -np.inf), width)
+        values = np.where(used, values, np.nan).astype(np.float32)
+        joseph.look_up(values, grid.origin, grid.spacing[0], view.packed(), AIR, whole, seen,
+                       through_air)
+    carved = through_air >= np.where(seen > LEAST_VIEWS, witnesses, 1)
+    return ((seen >= LEAST_VIEWS) & ~carved).astype(np.uint8)
+
+
+def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
+    """Return whether the used part of an image has air all around its border.
+
+    Args:
+        values: (h, w) line integrals.
+        used: (h, w) bool, where there is an image.
+    """
+    border = used & ~binary_erosion(used, iterations=2)
+    return bool(border.any()) and float((values[border] < AIR).mean()) > WHOLE_BODY
+
+
+def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
+          seed: int) -> None:
+    """Fill the layers' volumes from the measurements; in place.
+
+    Args:
+        layers: share each ray by the length it runs in each.
+        measurements: at least two.
+        offsets: (views,) exposure offsets, subtracted from the values.
+        seed: of the order of the views.
+    """
+    lengths = [_project(layers, [layer.support.astype(np.float32) for layer in layers], m)
+               for m in measurements]
+    for sweep in range(SWEEPS):
+        for k in np.random.default_rng((seed, sweep)).permutation(len(measurements)):
+            m = measurements[k]
+            residual = m.values - np.float32(offsets[k]) - _project(
+                layers, [layer.volume for layer in layers], m)
+            shortest = 2 * layers[0].grid.spacing[0]
+            rate = np.where((lengths[k] > shortest) & (m.weights > 0),
+                            residual / np.maximum(lengths[k], shortest), 0).astype(np.float32)
+            for layer in layers:
+                joseph.backproject(rate, layer.grid.origin, layer.grid.spacing[0], m.view.packed(),
+                                   RELAXATION, layer.support, layer.volume)
+        for layer in layers:
+            layer.volume = prox_tv(layer.volume, TV_WEIGHT, TV_ITERATIONS, layer.dual)
+            layer.volume[layer.support == 0] = 0
+
+
+def _project(layers: list[Layer], volumes: list[np.ndarray], m: Measurement) -> np.ndarray:
+    total = np.zeros(m.values.shape, np.float32)
+    image = np.empty_like(total)
+    for layer, volume in zip(layers, volumes, strict=True):
+        layer.project(volume, m.view.packed(), image)
+        total += image
+    return total

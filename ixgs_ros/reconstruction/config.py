@@ -1,0 +1,71 @@
+"""The configuration of the reconstruction; the names are the ROS parameters (docs/contracts.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ixgs_ros.gaussians.optimizer import AdamConfig
+from ixgs_ros.parameters import setting
+
+
+@dataclass(frozen=True)
+class RegionConfig:
+    """Where the volume is."""
+
+    center: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), 'centre of the volume in the reference frame; used where size is given',
+        unit='m', low=-2.0, high=2.0)
+    size: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), 'edge lengths of the volume along x, y, z; all zero: automatic, where '
+        'the principal rays of the first shots meet', unit='m', low=0.0, high=0.6)
+
+
+@dataclass(frozen=True)
+class VolumeConfig:
+    """The voxel volume that is published; it also sets the resolution of the work."""
+
+    spacing: float = setting(0.00125, 'distance of voxel centres', unit='m', low=0.0003, high=0.01)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The Gaussian model."""
+
+    max_gaussians: int = setting(
+        50_000, 'hard cap on the number of Gaussians, shell included', low=500, high=1_000_000)
+    shell_share: float = setting(
+        0.1, 'share of max_gaussians for the body beyond the region; 0: nothing lies beyond it',
+        low=0.0, high=0.5)
+    shell_extent: float = setting(
+        0.25, 'how far beyond the region the body may reach', unit='m', low=0.01, high=1.0)
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """The joint refinement of all parameters of the Gaussians."""
+
+    tv_weight: float = setting(
+        2e-4, 'weight of the total variation of the volume against the squared residual of the '
+        'line integrals', low=0.0, high=1.0)
+    weight_power: float = setting(
+        0.7, 'exponent of the weights (photons relative to air): 1 trusts the statistics, 0 '
+        'trusts all pixels alike', low=0.0, high=2.0)
+    decay_steps: float = setting(
+        300.0, 'steps after which the Adam steps have fallen to a half since the last change',
+        low=1.0, high=1e6)
+    adam: AdamConfig = field(default_factory=AdamConfig)
+    held_out: float = setting(
+        0.06, 'share of the pixels that are never fitted, in blocks', low=0.01, high=0.5)
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """Everything that may be set of a reconstruction."""
+
+    region: RegionConfig = field(default_factory=RegionConfig)
+    volume: VolumeConfig = field(default_factory=VolumeConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+    seed: int = setting(0, 'seed of every random choice', low=0, high=2**31 - 1)
+    quantity: str = setting('attenuation', 'what the volume holds',
+                            choices=('attenuation', 'bone'))

@@ -1,0 +1,61 @@
+"""What the reconstruction says of one shot and of its progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.verdict import Verdict
+
+
+@dataclass
+class ShotFit:
+    """How one accepted shot is explained.
+
+    Args:
+        id: of the shot.
+        verdict: ACCEPTED or ACCEPTED_CORRECTED.
+        residual: weighted RMS of measured minus model, line-integral units; NaN before the first fit.
+        exposure_offset: added to the model's line integrals.
+        scale: multiplies them.
+        unexplained: share of the image's variance the model left when the shot came; NaN if there
+            was no model yet.
+        pose_correction: ``corrected source from reported source``.
+    """
+
+    id: int
+    verdict: Verdict
+    residual: float = float('nan')
+    exposure_offset: float = 0.0
+    scale: float = 1.0
+    unexplained: float = float('nan')
+    pose_correction: RigidTransform = field(default_factory=RigidTransform)
+
+    @property
+    def correction_distance(self) -> float:
+        """Length of the pose correction's translation, metres."""
+        return float(np.linalg.norm(self.pose_correction.translation))
+
+    @property
+    def correction_angle(self) -> float:
+        """Angle of the pose correction, radians."""
+        return RigidTransform().angle_to(self.pose_correction)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a call of ``refine`` did.
+
+    Args:
+        steps: done by this call.
+        total_steps: since the reset.
+        held_out_residual: weighted RMS over pixels never fitted, line-integral units.
+        converged: whether they have stopped improving.
+    """
+
+    steps: int
+    total_steps: int
+    held_out_residual: float
+    converged: bool

@@ -1,0 +1,99 @@
+"""Gaussian centres on body-centred-cubic lattices.
+
+The lattice is the best packing of isotropic band limits (its dual is the densest packing), and at few
+views the start matters more than the iterations: 5 dB over random or density-sampled centres.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.reconstruction.coarse import Layer
+from ixgs_ros.volume.grid import Region
+
+# Standard deviation over the distance of nearest neighbours: 0.43 leaves holes, 0.6 blurs (-0.9 dB).
+SIGMA_PER_NEIGHBOUR = 0.5
+# Below this a coarse voxel is air, 1/m (water is 20).
+EMPTY = 1.5
+
+
+def neighbour_distance(cell: float) -> float:
+    """Return the distance of nearest neighbours of a lattice of this cell edge, metres."""
+    return cell * np.sqrt(3.0) / 2.0
+
+
+def sites(region: Region, cell: float, anchor: np.ndarray) -> np.ndarray:
+    """Return all lattice sites within a box, (M, 3) metres.
+
+    Args:
+        region: the box.
+        cell: edge of the cubic cell, metres; it holds two sites.
+        anchor: (3,) metres, one of the lattice's sites.
+    """
+    rows = []
+    for shift in (0.0, 0.5):
+        axes = []
+        for a in range(3):
+            first = np.ceil((region.lower[a] - anchor[a]) / cell - shift)
+            last = np.floor((region.upper[a] - anchor[a]) / cell - shift)
+            axes.append(anchor[a] + cell * (np.arange(first, last + 1) + shift))
+        z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing='ij')
+        rows.append(np.stack([x.ravel(), y.ravel(), z.ravel()], axis=-1))
+    return np.concatenate(rows)
+
+
+def nearest(values: np.ndarray, layer: Layer, points: np.ndarray) -> np.ndarray:
+    """Return the values (z, y, x) of a layer's grid at the voxels nearest to points (M, 3)."""
+    i = np.rint(layer.grid.indices(points)).astype(int)
+    i = np.clip(i, 0, np.array(layer.grid.size) - 1)
+    return values[i[:, 2], i[:, 1], i[:, 0]]
+
+
+def occupied(layer: Layer) -> np.ndarray:
+    """Return where a start holds anything, one voxel dilated, within its support: bool (z, y, x)."""
+    return binary_dilation(layer.volume > EMPTY) & (layer.support > 0)
+
+
+def lattice_sites(layer: Layer, region: Region, count: int,
+                  least_cell: float) -> tuple[np.ndarray, float]:
+    """Return the densest lattice of at most ``count`` sites over a start.
+
+    Args:
+        layer: the start; sites lie where it is occupied.
+        region: the box to fill.
+        count: most sites.
+        least_cell: no finer than this, metres.
+
+    Returns:
+        Sites (M, 3) in metres, and the cell's edge.
+    """
+    where = occupied(layer)
+    volume = max(1, int(where.sum())) * float(layer.grid.spacing.prod())
+    cell = max(least_cell, (2.0 * volume / count) ** (1.0 / 3.0))
+    while True:
+        points = sites(region, cell, region.center)
+        points = points[nearest(where, layer, points)]
+        if len(points) <= count:
+            return points, cell
+        cell *= 1.01
+
+
+def gaussians_at(points: np.ndarray, cells: np.ndarray, densities: np.ndarray) -> GaussianModel:
+    """Return isotropic Gaussians whose sum has the wanted density where their sites are dense.
+
+    Args:
+        points: (M, 3) sites, metres.
+        cells: (M,) cell edges of their lattices, metres.
+        densities: (M,) wanted density at the sites, 1/m.
+    """
+    sigma = SIGMA_PER_NEIGHBOUR * neighbour_distance(np.asarray(cells, np.float64))
+    # Each site stands for half a cell; a Gaussian's mass is peak · (2π)^(3/2) σ³.
+    peak = np.asarray(densities) * (0.5 * cells**3) / ((2.0 * np.pi) ** 1.5 * sigma**3)
+    quaternions = np.zeros((len(points), 4), np.float32)
+    quaternions[:, 0] = 1.0
+    return GaussianModel(
+        means=np.ascontiguousarray(points, np.float32),
+        log_scales=np.repeat(np.log(sigma)[:, None], 3, axis=1).astype(np.float32),
+        quaternions=quaternions, densities=np.maximum(peak, 0).astype(np.float32))

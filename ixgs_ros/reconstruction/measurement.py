@@ -1,0 +1,111 @@
+"""A shot as the solver uses it: binned to the resolution of the work, with fitted and held-out weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ixgs_ros.geometry.view import View
+from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.held_out import held_out_blocks
+from ixgs_ros.shot import Shot
+
+# A pixel at the region may be this much wider than the published voxels: finer ones cost time
+# and show nothing that the volume could hold.
+PIXEL_PER_VOXEL = 1.3
+
+
+@dataclass(eq=False)
+class Measurement:
+    """One shot at the resolution of the work.
+
+    Args:
+        shot: what was added.
+        view: the shot's view, binned.
+        values: (h, w) float32 line integrals of the binned pixels.
+        weights: (h, w) float32, mean 1 over the used pixels; 0 where masked or held out.
+        held_out: (h, w) float32, likewise for the held-out pixels, 0 elsewhere.
+        half_view: the view once more binned by two, for the shell.
+    """
+
+    shot: Shot
+    view: View
+    values: np.ndarray
+    weights: np.ndarray
+    held_out: np.ndarray
+    half_view: View
+
+    @property
+    def known_offset(self) -> float:
+        """The exposure offset if it is known, else NaN."""
+        return self.shot.exposure_offset
+
+
+def binning(view: View, point: np.ndarray, spacing: float) -> int:
+    """Return the power of two by which to bin: pixels at ``point`` about as wide as the voxels.
+
+    Args:
+        view: the view at the detector's resolution.
+        point: (3,) metres, centre of the region.
+        spacing: of the published volume, metres.
+    """
+    depth = view.source_from_reference.apply(point)[2]
+    factor = 1
+    pixel = depth / max(view.k[0, 0], view.k[1, 1])
+    while (2 * factor * pixel <= PIXEL_PER_VOXEL * spacing
+           and min(view.height, view.width) // (4 * factor) >= 16):
+        factor *= 2
+    return factor
+
+
+def bin_photons(line_integrals: np.ndarray, weights: np.ndarray,
+                factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bin as a detector with larger pixels would: intensities add, not their logarithms.
+
+    The logarithm of few photons is biased by half its variance; binning first takes most of it away.
+
+    Args:
+        line_integrals: (H, W) float32.
+        weights: (H, W) float32; 0 where masked.
+        factor: pixels along each side.
+
+    Returns:
+        Line integrals and weights, (H // factor, W // factor) float32. A bin whose pixels are all masked
+        has value and weight 0.
+    """
+    height, width = line_integrals.shape[0] // factor, line_integrals.shape[1] // factor
+
+    def sums(image: np.ndarray) -> np.ndarray:
+        cut = image[:height * factor, :width * factor].astype(np.float64)
+        return cut.reshape(height, factor, width, factor).sum((1, 3))
+
+    used = weights > 0
+    count = sums(used)
+    intensity = sums(np.where(used, np.exp(-line_integrals.astype(np.float64)), 0.0))
+    with np.errstate(divide='ignore', invalid='ignore'):
+        values = np.where(count > 0, -np.log(intensity / count), 0.0)
+    return values.astype(np.float32), (sums(weights) / factor**2).astype(np.float32)
+
+
+def measure(shot: Shot, center: np.ndarray, config: ReconstructionConfig) -> Measurement:
+    """Return the shot at the resolution of the work.
+
+    Args:
+        shot: the shot.
+        center: (3,) metres, centre of the region.
+        config: spacing, weights and the held-out share.
+    """
+    factor = binning(shot.view, center, config.volume.spacing)
+    values, weights = bin_photons(shot.line_integrals, shot.weights, factor)
+    weights = np.where(weights > 0, weights ** np.float32(config.refine.weight_power), 0)
+    hidden = held_out_blocks(weights.shape, config.refine.held_out, (config.seed, shot.id))
+    return Measurement(shot, shot.view.binned(factor), values,
+                       _normalized(np.where(hidden, 0, weights)),
+                       _normalized(np.where(hidden, weights, 0)), shot.view.binned(2 * factor))
+
+
+def _normalized(weights: np.ndarray) -> np.ndarray:
+    used = weights > 0
+    scale = float(weights[used].mean()) if used.any() else 1.0
+    return np.ascontiguousarray(weights / scale, dtype=np.float32)

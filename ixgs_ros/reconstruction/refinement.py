@@ -1,0 +1,112 @@
+"""The joint refinement: one step fits one view with all parameters of the Gaussians.
+
+The loss of a step is ``½ mean(w r²) + tv_weight · mean |Dσ|`` with the residual r of one view in line-integral
+units and the differences D between neighbours of a coarse voxelization of the region. Smoothing changes
+slowly, so its gradient is taken anew every tenth step only. The shell has nothing but its
+densities to fit, by the majoriser steps of the density sweeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ixgs_ros.gaussians.model import Gradients
+from ixgs_ros.gaussians.optimizer import Adam
+from ixgs_ros.gaussians.tv import total_variation
+from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.coarse import grid_of
+from ixgs_ros.reconstruction.config import RefineConfig
+from ixgs_ros.reconstruction.density import Curvature, relax
+from ixgs_ros.reconstruction.exposure import Exposures
+from ixgs_ros.reconstruction.held_out import weighted_rms
+from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.volume.grid import Region
+
+TV_VOXELS = 64
+TV_PERIOD = 10
+# Differences below this are noise of the model itself, 1/m (15 HU).
+TV_EPSILON = 0.3
+# λ of the shell's density steps: one view among many moves it only so far.
+SHELL_RATE = 0.2
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step saw of its view, before it moved the model.
+
+    Args:
+        offset: exposure offset in the gauge.
+        scale: scale in the gauge.
+        residual: weighted RMS over the fitted pixels.
+        held_out: the same over the held-out pixels.
+    """
+
+    offset: float
+    scale: float
+    residual: float
+    held_out: float
+
+
+class Refiner:
+    """Moves a body; owns the optimiser's state and the last gradient of the smoothing.
+
+    Args:
+        projector: renders.
+        body: what is moved.
+        region: what is smoothed.
+        config: weights and rates.
+    """
+
+    def __init__(self, projector: Projector, body: Body, region: Region,
+                 config: RefineConfig) -> None:
+        self._projector = projector
+        self._body = body
+        self._config = config
+        self._grid = grid_of(region, TV_VOXELS)
+        self.adam = Adam(len(body.fine), config.adam)
+        self._smoothing: Gradients | None = None
+        self._gradients = Gradients.zeros(len(body.fine))
+
+    def step(self, m: Measurement, view: int, exposures: Exposures, curvature: Curvature,
+             number: int) -> StepResult:
+        """Fit one view.
+
+        Args:
+            m: its measurement.
+            view: its index.
+            exposures: of all views.
+            curvature: of all views, for the shell.
+            number: of the step since the shots last changed: sets the rate and when to smooth anew.
+        """
+        body = self._body
+        image = self._projector.render(body, m)
+        offset, scale = exposures.fit(view, m.values, image, m.weights)
+        residual = m.values - np.float32(offset) - np.float32(scale) * image
+        weighted = m.weights * residual
+        gradients = self._projector.fine.gradient(
+            self._projector.footprints, weighted * np.float32(-scale / residual.size),
+            self._gradients)
+        if self._config.tv_weight > 0:
+            if number % TV_PERIOD == 0 or self._smoothing is None:
+                self._smooth()
+            gradients.add(self._smoothing)
+        shell_gradient = self._projector.backproject_shell(weighted)
+        self.adam.step(body.fine, gradients, self.rate(number))
+        relax(body.shell.densities, shell_gradient, curvature.shell, view,
+              SHELL_RATE * self.rate(number))
+        return StepResult(offset, scale, weighted_rms(residual, m.weights),
+                          weighted_rms(residual, m.held_out))
+
+    def rate(self, number: int) -> float:
+        """Return the share of the full rates at a step: it falls as 1 / (1 + n / decay_steps)."""
+        return 1.0 / (1.0 + number / self._config.decay_steps)
+
+    def _smooth(self) -> None:
+        splatter = self._projector.fine
+        volume = splatter.voxelize(self._body.fine, self._grid)
+        _, d_volume = total_variation(volume, TV_EPSILON)
+        d_volume *= np.float32(self._config.tv_weight / volume.size)
+        self._smoothing = splatter.voxelize_gradient(self._body.fine, self._grid, d_volume,
+                                                     self._smoothing)

@@ -1,0 +1,54 @@
+"""A new start: coarse voxels, then Gaussians on lattices over what they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.reconstruction import coarse
+from ixgs_ros.reconstruction.body import Body
+from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.lattice import gaussians_at, lattice_sites, nearest, occupied
+from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.shell import shell
+from ixgs_ros.volume.grid import Region
+
+# The fine lattice goes this far beyond the region, so that the coarse shell does not show inside.
+MARGIN = 0.004
+# No finer lattice than this many voxels a cell: more Gaussians than voxels would say nothing.
+LEAST_CELL = 2.0
+
+
+def fine_region(region: Region) -> Region:
+    """Return the box of the fine lattice: the region with its margin."""
+    return Region(region.center, region.size + 2 * MARGIN)
+
+
+def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
+               config: ReconstructionConfig) -> tuple[Body, coarse.Layer]:
+    """Return a body from nothing but the measurements.
+
+    Args:
+        measurements: of at least two views.
+        offsets: (views,) exposure offsets known so far.
+        region: of the volume.
+        config: caps, extent and seed.
+
+    Returns:
+        The body, and the coarse layer of its region.
+    """
+    model = config.model
+    box = fine_region(region)
+    inner = coarse.region_layer(measurements, offsets, box)
+    layers = [inner]
+    if model.shell_share > 0:
+        layers.append(coarse.outer_layer(measurements, offsets, box, model.shell_extent))
+    coarse.solve(layers, measurements, offsets, config.seed)
+    beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
+    share = 0.0 if beyond is None else model.shell_share
+    count = int((1.0 - share) * model.max_gaussians)
+    points, cell = lattice_sites(inner, box, count, LEAST_CELL * config.volume.spacing)
+    fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
+    around = GaussianModel.empty() if beyond is None else shell(
+        beyond, box, model.shell_extent, cell, model.max_gaussians - count)
+    return Body(fine, around), inner
