@@ -76,17 +76,19 @@ def load_ct(source: str | Path) -> Ct:
     """Load a CT.
 
     Args:
-        source: 'lidc' (LIDC-IDRI-0001, downloaded on first use), 'phantom' (procedural lumbar
-            spine), a folder that holds one DICOM series, or a NIfTI (.nii, .nii.gz) or NRRD
+        source: 'lidc' (LIDC-IDRI-0001, downloaded on first use), 'phantom' or 'phantom+screws'
+            (procedural lumbar spine), a folder that holds one DICOM series, or a NIfTI (.nii, .nii.gz) or NRRD
             (.nrrd, .nhdr) file.
 
     Raises:
         CtError: there is no such source, or it is not a usable CT.
     """
     # Imported here: these modules build on this one, and not every user has a need for each format.
-    from ixgs_ros.simulation import ct_dicom, ct_files, lidc
+    from ixgs_ros.simulation import ct_dicom, ct_files, lidc, phantom
     if str(source) == 'lidc':
         return lidc.load_lidc()
+    if str(source) in ('phantom', 'phantom+screws'):
+        return phantom.lumbar_phantom(screws=str(source).endswith('screws'))
     path = Path(source)
     if path.is_dir():
         return ct_dicom.load_dicom_folder(path)
