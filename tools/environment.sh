@@ -1,7 +1,9 @@
 # Sourced by ./ixgs and .ci/run: makes the virtual environment that the project runs in.
 #
 # A set is a file of tools/requirements. What is complete is recorded in VENV/.ixgs/NAME as a digest of
-# everything it was made from, written last: an interrupted set-up is done again, a changed one is mended.
+# everything it was made from, written last: what changed is mended. VENV.lock is held while something
+# is made and holds a word meanwhile: if the word is still there, that set-up was killed half-way, and
+# since pip takes a half-written package for an installed one, all is made anew.
 
 ixgs_fail() {
   printf 'ixgs: %s\n' "$1" >&2
@@ -39,24 +41,28 @@ sudo apt install python3-dev"
   [ "$free_mb" -ge 3000 ] || ixgs_fail "needs 3000 MB of disk, $folder has $free_mb MB free"
 }
 
-# Say in plain words why pip failed. Argument: its log.
+# Say in plain words why pip failed. Arguments: the environment's folder, pip's log.
 ixgs_explain_pip() {
-  tail -n 5 "$1" >&2
-  if grep -q 'No space left on device' "$1"; then
-    ixgs_fail "the disk is full; the whole log is in $1"
-  elif grep -qE 'NewConnectionError|Temporary failure in name resolution|Network is unreachable' "$1" ||
-      grep -qE 'Read timed out|ConnectTimeout|ProxyError|SSLError|Connection refused' "$1"; then
+  local venv=$1 log=$2
+  local network='NewConnectionError|name resolution|Network is unreachable|Connection refused'
+  network+='|timed out|ConnectTimeout|ProxyError|SSLError'
+  tail -n 5 "$log" >&2
+  if grep -q 'No space left on device' "$log"; then
+    ixgs_fail "the disk is full; the whole log is in $log"
+  elif grep -qE "$network" "$log"; then
+    # pip fetches everything before it installs anything: nothing is half-written.
+    : >"$venv.lock"
     ixgs_fail "the package registry cannot be reached (network, proxy?); run it again when it can. \
-The whole log is in $1"
+The whole log is in $log"
   fi
-  ixgs_fail "pip could not install what is needed; the whole log is in $1"
+  ixgs_fail "pip could not install what is needed; the whole log is in $log"
 }
 
 # A digest of all that a set is made from; the folder is part of it, since environments cannot be moved.
 # Arguments: the root, the environment's folder, the set.
 ixgs_digest() {
   local root=$1 venv=$2 set=$3
-  { printf '%s\n%s\n%s\n' "$root" "$venv" "${IXGS_PYTHON:-}"
+  { printf '%s\n%s\n' "$root" "$venv"
     cat "$root/tools/requirements/constraints.txt" "$root/tools/requirements/$set.txt"
     if [ "$set" = run ]; then
       cat "$root"/tools/environment.sh "$root"/tools/build_interfaces.py "$root"/CMakeLists.txt \
@@ -73,20 +79,24 @@ ixgs_install() {
   # No byte code yet: most of it is never imported. No build isolation: setuptools is pinned too.
   "$venv/bin/pip" install --quiet --no-input --no-compile --disable-pip-version-check \
     --no-build-isolation --constraint "$root/tools/requirements/constraints.txt" \
-    --requirement "$root/tools/requirements/$set.txt" >"$log" 2>&1 || ixgs_explain_pip "$log"
+    --requirement "$root/tools/requirements/$set.txt" >"$log" 2>&1 || ixgs_explain_pip "$venv" "$log"
 }
 
 # Make the environment itself, with the pinned setuptools. Arguments: the root, the folder.
 ixgs_make_venv() {
   local root=$1 venv=$2 python
+  if [ -e "$venv" ] && [ ! -f "$venv/pyvenv.cfg" ]; then
+    ixgs_fail "$venv is there and is no virtual environment: move it away, or set IXGS_VENV"
+  fi
   python=$(ixgs_find_python)
   ixgs_check_machine "$python" "$(dirname "$venv")"
   printf 'ixgs: first use: setting up %s (once, a few minutes)\n' "$venv" >&2
-  "$python" -m venv "$venv" || ixgs_fail "$python could not make a virtual environment in $venv"
-  mkdir -p "$venv/.ixgs"
+  "$python" -m venv --clear "$venv" ||
+    ixgs_fail "$python could not make a virtual environment in $venv"
   "$venv/bin/pip" install --quiet --no-input --disable-pip-version-check setuptools \
-    --constraint "$root/tools/requirements/constraints.txt" >"$venv/.ixgs/pip.log" 2>&1 ||
-    ixgs_explain_pip "$venv/.ixgs/pip.log"
+    --constraint "$root/tools/requirements/constraints.txt" >"$venv/pip.log" 2>&1 ||
+    ixgs_explain_pip "$venv" "$venv/pip.log"
+  mkdir "$venv/.ixgs"
 }
 
 # Let the environment's Python find ixgs_ros, and ixgs_ros only: were the checkout on sys.path, its
@@ -96,27 +106,43 @@ ixgs_link_package() {
 print(sysconfig.get_path("purelib"))')/ixgs_ros"
 }
 
+# Whether a set is complete and current. Arguments: the root, the environment's folder, the set.
+ixgs_is_current() {
+  [ -x "$2/bin/python" ] && [ "$(cat "$2/.ixgs/$3" 2>/dev/null)" = "$(ixgs_digest "$@")" ]
+}
+
+# Make what is missing of a set; the lock is held. Arguments: the root, the environment's folder, the set.
+ixgs_make_set() {
+  local root=$1 venv=$2 set=$3
+  if [ -s "$venv.lock" ] || [ ! -x "$venv/bin/python" ] || [ ! -d "$venv/.ixgs" ]; then
+    printf 'making the environment\n' >"$venv.lock"
+    ixgs_make_venv "$root" "$venv"
+  fi
+  printf 'installing %s\n' "$set" >"$venv.lock"
+  ixgs_install "$root" "$venv" "$set"
+  if [ "$set" = run ] && [ "${IXGS_INTERFACES:-}" != colcon ]; then
+    printf 'ixgs: building the messages ...\n' >&2
+    "$venv/bin/python" "$root/tools/build_interfaces.py" || exit 1
+    ixgs_link_package "$root" "$venv"
+  fi
+  ixgs_digest "$root" "$venv" "$set" >"$venv/.ixgs/$set"
+  : >"$venv.lock"
+}
+
 # Bring the environment up to date. Arguments: the root, its folder, then the sets, "run" first.
 # IXGS_INTERFACES=colcon leaves messages and ixgs_ros to colcon.
 ixgs_prepare() {
-  local root=$1 venv=$2 set digest
+  local root=$1 venv=$2 set
   shift 2
   for set in "$@"; do
-    digest=$(ixgs_digest "$root" "$venv" "$set")
-    [ "$(cat "$venv/.ixgs/$set" 2>/dev/null)" = "$digest" ] && continue
-    # One set-up at a time; whoever waited finds it done.
-    exec 9>"$venv.lock" || ixgs_fail "cannot write to $(dirname "$venv")"
-    flock 9
-    if [ "$(cat "$venv/.ixgs/$set" 2>/dev/null)" != "$digest" ]; then
-      [ -x "$venv/bin/pip" ] && [ -d "$venv/.ixgs" ] || ixgs_make_venv "$root" "$venv"
-      ixgs_install "$root" "$venv" "$set"
-      if [ "$set" = run ] && [ "${IXGS_INTERFACES:-}" != colcon ]; then
-        printf 'ixgs: building the messages ...\n' >&2
-        "$venv/bin/python" "$root/tools/build_interfaces.py" || exit 1
-        ixgs_link_package "$root" "$venv"
-      fi
-      printf '%s\n' "$digest" >"$venv/.ixgs/$set"
+    if ixgs_is_current "$root" "$venv" "$set"; then
+      continue
     fi
+    { : >>"$venv.lock"; } 2>/dev/null || ixgs_fail "cannot write to $(dirname "$venv")"
+    # One set-up at a time; whoever waited finds it done.
+    exec 9>>"$venv.lock"
+    flock 9
+    ixgs_is_current "$root" "$venv" "$set" || ixgs_make_set "$root" "$venv" "$set"
     exec 9>&-
   done
 }
