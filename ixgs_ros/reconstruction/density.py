@@ -59,7 +59,7 @@ def relax(densities: np.ndarray, gradient: np.ndarray, curvature: list[np.ndarra
 
 def sweep(projector: Projector, body: Body, measurements: list[Measurement],
           exposures: Exposures, curvature: Curvature, order: np.ndarray, rate: float) -> None:
-    """Visit the views once, fitting exposure and densities; everything in place.
+    """Visit the views once; in place.
 
     Args:
         projector: renders.
@@ -73,8 +73,6 @@ def sweep(projector: Projector, body: Body, measurements: list[Measurement],
     for k in order:
         m = measurements[k]
         image = projector.render(body, m)
-        offset, scale = exposures.fit(k, m.values, image, m.weights)
-        residual = m.values - np.float32(offset) - np.float32(scale) * image
-        residual *= m.weights
+        residual = m.weights * exposures.residual(k, m, image)
         relax(body.fine.densities, projector.backproject_fine(residual), curvature.fine, k, rate)
         relax(body.shell.densities, projector.backproject_shell(residual), curvature.shell, k, rate)

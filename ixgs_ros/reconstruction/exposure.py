@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.measurement import Measurement
+
 OFFSET_SD = 0.1
 SCALE_SD = 0.03
 # Residuals of a model that is not yet converged are smooth: so many pixels err together.
@@ -53,7 +56,7 @@ def fit_exposure(values: np.ndarray, model: np.ndarray, weights: np.ndarray,
 
 
 class Exposures:
-    """Offset and scale of all views.
+    """Offset and scale of all views, in the gauge.
 
     Args:
         known_offsets: (views,) float64, NaN where the offset is to be fitted.
@@ -61,41 +64,28 @@ class Exposures:
 
     def __init__(self, known_offsets: np.ndarray) -> None:
         self.known = np.asarray(known_offsets, dtype=np.float64)
-        self.raw_offsets = np.where(np.isnan(self.known), 0.0, self.known)
-        self.raw_scales = np.ones(len(self.known))
+        self.offsets = np.where(np.isnan(self.known), 0.0, self.known)
+        self.scales = np.ones(len(self.known))
 
     def append(self, known_offset: float) -> None:
         """Add a view that has not been fitted."""
-        fresh = np.isnan(known_offset)
         self.known = np.append(self.known, known_offset)
-        self.raw_offsets = np.append(self.raw_offsets,
-                                     self._common_offset() if fresh else known_offset)
-        self.raw_scales = np.append(self.raw_scales, self._common_scale())
+        self.offsets = np.append(self.offsets, 0.0 if np.isnan(known_offset) else known_offset)
+        self.scales = np.append(self.scales, 1.0)
 
-    def fit(self, k: int, values: np.ndarray, model: np.ndarray,
-            weights: np.ndarray) -> tuple[float, float]:
-        """Fit view ``k``, see :func:`fit_exposure`; return its offset and scale in the gauge.
+    def fit(self, projector: Projector, body: Body, measurements: list[Measurement]) -> None:
+        """Fit all views to one state of the body, and apply the gauge.
 
-        The gauge is applied to what is returned, so that an error common to all views drives the
-        model and not the exposures.
+        Together and not one view a step: fitted while the body moves, exposures follow it with a
+        delay, and both drift away.
         """
-        self.raw_offsets[k], self.raw_scales[k] = fit_exposure(values, model, weights,
-                                                               self.known[k])
-        return float(self.offsets[k]), float(self.scales[k])
+        for k, m in enumerate(measurements):
+            self.offsets[k], self.scales[k] = fit_exposure(
+                m.values, projector.render(body, m), m.weights, self.known[k])
+        if np.isnan(self.known).all():
+            self.offsets -= self.offsets.mean()
+        self.scales += 1.0 - self.scales.mean()
 
-    @property
-    def offsets(self) -> np.ndarray:
-        """The offsets in the gauge, (views,) float64: of mean 0 unless one is known."""
-        return self.raw_offsets - self._common_offset()
-
-    @property
-    def scales(self) -> np.ndarray:
-        """The scales in the gauge, (views,) float64: of mean 1."""
-        return self.raw_scales - self._common_scale() + 1.0
-
-    def _common_offset(self) -> float:
-        free = np.isnan(self.known)
-        return float(self.raw_offsets.mean()) if len(free) and free.all() else 0.0
-
-    def _common_scale(self) -> float:
-        return float(self.raw_scales.mean()) if len(self.raw_scales) else 1.0
+    def residual(self, k: int, m: Measurement, image: np.ndarray) -> np.ndarray:
+        """Return measured minus model of view ``k``, (h, w) float32."""
+        return m.values - np.float32(self.offsets[k]) - np.float32(self.scales[k]) * image

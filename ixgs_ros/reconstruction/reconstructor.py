@@ -168,6 +168,7 @@ class Reconstructor:
         """Begin anew with full rates, after a change of the shots."""
         self._newest = newest
         self._number = 0
+        self._next_exposures = 0
         self._stop_rule = StopRule()
         self.converged = False
 
@@ -189,6 +190,7 @@ class Reconstructor:
             order = np.random.default_rng((self.config.seed, self.revision, number))
             density.sweep(self._projector, body, self._measurements, self._exposures,
                           self._curvature, order.permutation(self.views), rate)
+            self._fit_exposures()
         self._refiner = Refiner(self._projector, body, self.region, self.config.refine)
 
     def _continue_with(self, shot: Shot) -> None:
@@ -201,6 +203,9 @@ class Reconstructor:
         self._restart_schedule(self.views - 1)
 
     def _step(self) -> None:
+        if self._number == self._next_exposures:
+            self._fit_exposures()
+            self._next_exposures = 2 * self._number + self.views
         k = view_of_step(self._number, self.views, self._newest,
                          (self.config.seed, self.revision))
         result = self._refiner.step(self._measurements[k], k, self._exposures, self._curvature,
@@ -208,11 +213,17 @@ class Reconstructor:
         self._held_out[k] = result.held_out
         fit = self.fits[self._shots[k].id]
         fit.residual = result.residual
-        fit.exposure_offset, fit.scale = result.offset, result.scale
         self._number += 1
         self.steps += 1
         if self._number % self.views == 0:
             self._judge_pass()
+
+    def _fit_exposures(self) -> None:
+        self._exposures.fit(self._projector, self._body, self._measurements)
+        for shot, offset, scale in zip(self._shots, self._exposures.offsets,
+                                       self._exposures.scales, strict=True):
+            self.fits[shot.id].exposure_offset = float(offset)
+            self.fits[shot.id].scale = float(scale)
 
     def _judge_pass(self) -> None:
         self.held_out_residual = float(np.sqrt(np.nanmean(self._held_out**2)))

@@ -37,14 +37,10 @@ class StepResult:
     """What one step saw of its view, before it moved the model.
 
     Args:
-        offset: exposure offset in the gauge.
-        scale: scale in the gauge.
         residual: weighted RMS over the fitted pixels.
         held_out: the same over the held-out pixels.
     """
 
-    offset: float
-    scale: float
     residual: float
     held_out: float
 
@@ -82,11 +78,10 @@ class Refiner:
         """
         body = self._body
         image = self._projector.render(body, m)
-        offset, scale = exposures.fit(view, m.values, image, m.weights)
-        residual = m.values - np.float32(offset) - np.float32(scale) * image
+        residual = exposures.residual(view, m, image)
         weighted = m.weights * residual
         gradients = self._projector.fine.gradient(
-            self._projector.footprints, weighted * np.float32(-scale / residual.size),
+            self._projector.footprints, weighted * np.float32(-exposures.scales[view] / residual.size),
             self._gradients)
         if self._config.tv_weight > 0:
             if number % TV_PERIOD == 0 or self._smoothing is None:
@@ -96,7 +91,7 @@ class Refiner:
         self.adam.step(body.fine, gradients, self.rate(number))
         relax(body.shell.densities, shell_gradient, curvature.shell, view,
               SHELL_RATE * self.rate(number))
-        return StepResult(offset, scale, weighted_rms(residual, m.weights),
+        return StepResult(weighted_rms(residual, m.weights),
                           weighted_rms(residual, m.held_out))
 
     def rate(self, number: int) -> float:
