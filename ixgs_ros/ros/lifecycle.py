@@ -92,6 +92,9 @@ class ManagedNode(LifecycleNode, Generic[Config]):
     def cleanup(self) -> None:
         """Free what ``configure`` made beside publishers and services; also after a failed one."""
 
+    def observe(self) -> None:
+        """Put what the next diagnostics should show; called once a second."""
+
     # -- for subclasses to use ------------------------------------------------------------------
 
     def advertise(self, message_type: type, topic: str, profile: QoSProfile) -> Any:
@@ -129,12 +132,16 @@ class ManagedNode(LifecycleNode, Generic[Config]):
 
     def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None],
                   profile: QoSProfile) -> None:
-        """Subscribe until deactivate; a publisher that cannot match is logged and diagnosed."""
+        """Subscribe until deactivate; what cannot match or was lost on the way is told."""
         def incompatible(event: Any) -> None:
             self._say_incompatible(topic, 'a publisher', event)
+
+        def lost(event: Any) -> None:
+            self.diagnostics.put(f'messages lost on {topic}', event.total_count)
         self._inputs.append(self.create_subscription(
             message_type, topic, self.guard.wrap(callback, topic), profile,
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible)))
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible,
+                                                       message_lost=lost)))
 
     def every(self, seconds: float, callback: Callable[[], None], name: str) -> None:
         """Call back every so many seconds of the steady clock until deactivate."""
@@ -165,6 +172,7 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         self.diagnostics.put('state', self.state)
         if self._cpu_start_s is not None:
             self.diagnostics.put(CPU_SECONDS, time.process_time() - self._cpu_start_s)
+        self.observe()
         stamp_ns = self.get_clock().now().nanoseconds
         self._diagnostics_publisher.publish(self.diagnostics.message(stamp_ns))
 

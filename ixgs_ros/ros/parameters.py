@@ -83,8 +83,13 @@ class NodeParameters(Generic[Config]):
         """
         if self._problems:
             raise ParameterError('\n'.join(str(error) for error in self._problems.values()))
-        return build(self._config_class, {name: plain(self._node.get_parameter(name).value)
-                                          for name in self._known})
+        values = {name: plain(self._node.get_parameter(name).value) for name in self._known}
+        try:
+            return build(self._config_class, values)
+        except ParameterError:
+            raise
+        except ValueError as error:  # two values that each are fine but contradict each other
+            raise ParameterError(str(error)) from error
 
     def lock(self, locked: bool) -> None:
         """Refuse (or allow again) changes of all parameters that are not live."""
