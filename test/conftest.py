@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+import os
+import time
 from typing import Any
 
 import pytest

@@ -9,19 +9,19 @@ Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``. Publishes: ``~/
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+import time
 from typing import Any
 
-from ixgs.msg import Shot as ShotMessage
-from ixgs.msg import ShotReport
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
+from ixgs.msg import Shot as ShotMessage
+from ixgs.msg import ShotReport
 from ixgs_ros.acquisition import AcquiredShot, Acquisition, Outcome
 from ixgs_ros.acquisition.images import Frame
 from ixgs_ros.nodes.config import AcquisitionNodeConfig

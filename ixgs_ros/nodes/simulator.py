@@ -6,14 +6,14 @@ Publishes: ``image``, ``camera_info``, ``/tf`` at the tracker's rate, ``/tf_stat
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from concurrent.futures import Future as WorkFuture
 from dataclasses import replace
+import time
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped
+import numpy as np
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger

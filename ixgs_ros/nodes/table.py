@@ -6,9 +6,9 @@ the remaps of this table connect, and give output on private ones.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+import importlib
 from typing import Any
 
 from ixgs_ros.parameters import parameters_of, unknown_parameter

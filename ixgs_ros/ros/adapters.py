@@ -13,8 +13,14 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import Image
 
-from ixgs_ros.acquisition.frame_graph import (CACHE_NS, FutureLookup, NotConnected, PastLookup,
-                                              TransformError, UnknownFrame)
+from ixgs_ros.acquisition.frame_graph import (
+    CACHE_NS,
+    FutureLookup,
+    NotConnected,
+    PastLookup,
+    TransformError,
+    UnknownFrame,
+)
 from ixgs_ros.acquisition.images import ENCODINGS, ImageFrame
 from ixgs_ros.acquisition.transform_buffer import TransformBuffer, TransformSource
 from ixgs_ros.geometry.rigid import RigidTransform
@@ -71,8 +77,8 @@ class Tf2Buffer:
     """
 
     def __init__(self, cache_ns: int = CACHE_NS) -> None:
-        import tf2_ros
         from rclpy.duration import Duration
+        import tf2_ros
         self._tf2 = tf2_ros
         self._buffer: Any = tf2_ros.BufferCore(Duration(nanoseconds=cache_ns))
         self._static: dict[str, Any] = {}

@@ -6,8 +6,8 @@ waits for the next shot is OK: fluoroscopy comes when the surgeon steps on the p
 
 from __future__ import annotations
 
-import threading
 from enum import IntEnum
+import threading
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 

@@ -6,13 +6,13 @@ claimed by locking a file in the temporary folder; the lock goes with the proces
 
 from __future__ import annotations
 
-import fcntl
-import os
-import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+import fcntl
+import os
 from pathlib import Path
+import random
+import tempfile
 
 DOMAINS = range(1, 102)
 

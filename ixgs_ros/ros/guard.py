@@ -6,10 +6,10 @@ here, and it shows in the log and in the diagnostics until the node is deactivat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import inspect
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -80,7 +80,7 @@ class CallbackGuard:
                 self._took(name, time.perf_counter() - start)
         return guarded
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, error: BaseException) -> None:
         """Log, count and show an exception that was not foreseen."""
         self._logger.error(f'{name}: {"".join(traceback.format_exception(error)).rstrip()}')
         self._diagnostics.count('callback errors')

@@ -9,10 +9,10 @@ and in the diagnostics.
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Callable
 from concurrent.futures import Future as WorkFuture
+import inspect
+import time
 from typing import Any, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from array import array
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, Transform, TransformStamped, Vector3
+import numpy as np
 from std_msgs.msg import Header
 
 from ixgs_ros.geometry.rigid import RigidTransform
@@ -49,7 +49,7 @@ def to_bytes(values: np.ndarray) -> array:
     """
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder('<'))
     data = array('B')
-    data.frombytes(memoryview(little.reshape(-1)).cast('B'))
+    data.frombytes(little.reshape(-1).view(np.uint8).data)
     return data
 
 

@@ -6,17 +6,27 @@ configure until somebody sets a good one.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+import sys
 from typing import Any, Generic, TypeVar
 
-from rcl_interfaces.msg import (FloatingPointRange, IntegerRange, ParameterDescriptor,
-                                SetParametersResult)
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from ixgs_ros.parameters import (Parameter, ParameterError, build, check_value, parameters_of,
-                                 unknown_parameter)
+from ixgs_ros.parameters import (
+    build,
+    check_value,
+    Parameter,
+    ParameterError,
+    parameters_of,
+    unknown_parameter,
+)
 
 Config = TypeVar('Config')
 
@@ -104,7 +114,7 @@ class NodeParameters(Generic[Config]):
     def _declare(self) -> None:
         # rclpy would refuse the YAML value 1 for a double with an error of its own: overrides are
         # taken here, where whole numbers are accepted and the message says what was expected.
-        overrides = self._node._parameter_overrides  # noqa: SLF001 (rclpy has no public way)
+        overrides = self._node._parameter_overrides
         for name, parameter in self._known.items():
             value = parameter.default
             if name in overrides:
@@ -116,7 +126,7 @@ class NodeParameters(Generic[Config]):
                                          ignore_override=True)
 
     def _look_for_unknown(self, known_elsewhere: Callable[[], set[str]]) -> None:
-        unknown = [name for name in self._node._parameter_overrides  # noqa: SLF001
+        unknown = [name for name in self._node._parameter_overrides
                    if name not in OF_ROS and not self._node.has_parameter(name)
                    and not name.startswith(OF_ROS_PREFIXES)]
         if unknown:

@@ -7,7 +7,7 @@ publishes best effort can only be heard by a best-effort subscription.
 
 from __future__ import annotations
 
-from rclpy.qos import (DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy)
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 
 RELIABILITIES = ('reliable', 'best_effort')
 

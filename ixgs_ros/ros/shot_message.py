@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from geometry_msgs.msg import Vector3
+import numpy as np
+
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
-
 from ixgs_ros.geometry.view import View
-from ixgs_ros.ros.messages import (MessageError, from_bytes, from_pose, header, to_bytes, to_ns,
-                                   to_pose, to_vector)
+from ixgs_ros.ros.messages import (
+    from_bytes,
+    from_pose,
+    header,
+    MessageError,
+    to_bytes,
+    to_ns,
+    to_pose,
+    to_vector,
+)
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Verdict
 
@@ -85,8 +93,8 @@ def to_report(shot_id: int, stamp_ns: int, reference_frame: str, verdict: Verdic
         header=header(stamp_ns, reference_frame), id=shot_id, code=verdict.code.value,
         message=verdict.message, residual=float(found.residual),
         exposure_offset=float(found.exposure_offset), scale=float(found.scale),
-        pose_translation=to_vector(found.pose_translation),
-        pose_rotation=to_vector(found.pose_rotation), steady_ns=int(steady_ns))
+        pose_correction_translation=to_vector(found.pose_translation),
+        pose_correction_rotation=to_vector(found.pose_rotation), steady_ns=int(steady_ns))
 
 
 def from_report(message: ShotReport) -> tuple[Verdict, Fit]:
@@ -101,7 +109,8 @@ def from_report(message: ShotReport) -> tuple[Verdict, Fit]:
         raise MessageError(f'expected a code of docs/contracts.md, got {message.code!r}') from error
     return Verdict(code, message.message), Fit(
         message.residual, message.exposure_offset, message.scale,
-        _vector(message.pose_translation), _vector(message.pose_rotation))
+        _vector(message.pose_correction_translation),
+        _vector(message.pose_correction_rotation))
 
 
 def _vector(vector: Vector3) -> np.ndarray:

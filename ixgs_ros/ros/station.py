@@ -5,10 +5,10 @@ Commands and tests use it beside the nodes' processes. Callbacks run in the stat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 

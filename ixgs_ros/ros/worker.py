@@ -7,10 +7,10 @@ quick while it computes.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+import queue
+import threading
 from typing import Any
 
 

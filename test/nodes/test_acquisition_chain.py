@@ -7,10 +7,9 @@ import time
 
 import numpy as np
 import pytest
+
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
-from std_srvs.srv import Trigger
-
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.processes import NodeGroup
 from ixgs_ros.ros.shot_message import from_shot_message
