@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from geometry_msgs.msg import Point
+import numpy as np
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -19,8 +19,8 @@ from ixgs_ros.volume.grid import Region
 if TYPE_CHECKING:
     from ixgs_ros.volume import Plane
 
-# Where the distance of the detector is unknown (`sdd` = 0), a common C-arm's is drawn; the markers'
-# namespace then says so.
+# Where the distance of the detector is unknown (`sdd` = 0), a common C-arm's is drawn, and the
+# markers' namespace says so.
 NOMINAL_SDD = 1.0
 LINE_WIDTH = 0.001
 
@@ -77,7 +77,8 @@ def box_lines(region: Region) -> np.ndarray:
 def plane_lines(plane: Plane) -> np.ndarray:
     """Return the outline of a plane's pixels as segments (4, 2, 3), metres."""
     right, bottom = plane.width - 0.5, plane.height - 0.5
-    offsets = plane.spacing * np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+    pixels = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+    offsets = plane.spacing * pixels
     corners = plane.origin + offsets[:, :1] * plane.u + offsets[:, 1:] * plane.v
     return np.array([(corners[a], corners[b]) for a, b in EDGE_PAIRS])
 
@@ -88,7 +89,8 @@ def line_marker(lines: np.ndarray, color: tuple[float, float, float], namespace:
     red, green, blue = color
     points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in lines.reshape(-1, 3)]
     marker = Marker(header=header(stamp_ns, frame), ns=namespace, id=number, type=Marker.LINE_LIST,
-                    action=Marker.ADD, color=ColorRGBA(r=red, g=green, b=blue, a=0.9), points=points)
+                    action=Marker.ADD, color=ColorRGBA(r=red, g=green, b=blue, a=0.9),
+                    points=points)
     marker.scale.x = LINE_WIDTH
     marker.pose.orientation.w = 1.0
     return marker
@@ -96,15 +98,15 @@ def line_marker(lines: np.ndarray, color: tuple[float, float, float], namespace:
 
 def scene_markers(shots: Iterable[DrawnShot], region: Region | None, sdd: float, stamp_ns: int,
                   frame: str) -> MarkerArray:
-    """Return the whole scene: first an order to delete what was drawn, then region and frusta.
+    """Return the whole scene: an order to delete what is drawn, then region and frusta.
 
     Because each message is complete, the latched one is all that a late RViz needs.
 
     Args:
         shots: all shots to draw; their markers' ids are the shots' order.
         region: the reconstructed box, or None while it is not known.
-        sdd: distance from focal spot to detector in metres; 0 = unknown, drawn ``NOMINAL_SDD`` long
-            in a namespace that says so.
+        sdd: distance from focal spot to detector in metres; 0 = unknown, drawn ``NOMINAL_SDD``
+            long in a namespace that says so.
         stamp_ns: stamp of the region's marker and of the order to delete.
         frame: the patient reference frame.
     """

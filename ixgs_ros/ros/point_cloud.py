@@ -8,8 +8,8 @@ from sensor_msgs.msg import PointCloud2, PointField
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.ros.messages import from_bytes, header, to_bytes
 
-# One point in this order, float32 each: centre (m), peak density (1/m), standard deviations along the
-# Gaussian's own axes (m), and the unit quaternion that turns those axes into the frame.
+# One point in this order, float32 each: centre (m), peak density (1/m), standard deviations along
+# the Gaussian's own axes (m), and the unit quaternion that turns those axes into the frame.
 FIELDS = ('x', 'y', 'z', 'density', 'scale_x', 'scale_y', 'scale_z', 'qw', 'qx', 'qy', 'qz')
 POINT_BYTES = 4 * len(FIELDS)
 
@@ -25,7 +25,8 @@ def strongest(model: GaussianModel, count: int) -> np.ndarray:
     """
     if len(model) <= count:
         return np.arange(len(model))
-    mass = model.densities.astype(np.float64) * np.exp(model.log_scales.sum(axis=1, dtype=np.float64))
+    volumes = np.exp(model.log_scales.sum(axis=1, dtype=np.float64))
+    mass = model.densities * volumes
     return np.sort(np.argsort(-mass, kind='stable')[:count])
 
 

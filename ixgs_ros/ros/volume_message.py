@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from ixgs.msg import VoxelVolume
 
+from ixgs.msg import VoxelVolume
 from ixgs_ros.geometry import RigidTransform
 from ixgs_ros.ros.messages import from_bytes, header, to_bytes, to_pose, to_vector
 from ixgs_ros.volume.grid import VoxelGrid
@@ -15,7 +15,8 @@ from ixgs_ros.volume.grid import VoxelGrid
 # transport more than a second's work in Python.
 PUBLISHED_BYTES = 8 * 1024 * 1024
 
-ENCODINGS = {'mono8': np.dtype('u1'), 'mono16': np.dtype('<u2'), '32FC1': np.dtype('<f4')}
+ENCODINGS: dict[str, np.dtype] = {'mono8': np.dtype('u1'), 'mono16': np.dtype('<u2'),
+                                  '32FC1': np.dtype('<f4')}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class VolumeInfo:
     """What a published volume says besides its voxels.
 
     Args:
-        stamp_ns: exposure of the last shot that is contained, integer nanoseconds; 0 before the first.
+        stamp_ns: exposure of the last shot contained, integer nanoseconds; 0 before the first.
         frame: the patient reference frame.
         quantity: 'attenuation' or 'bone'.
         revision: grows with every change of the model.

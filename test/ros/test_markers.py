@@ -6,12 +6,17 @@ from visualization_msgs.msg import Marker
 
 from ixgs_ros.geometry import RigidTransform, View
 from ixgs_ros.ros import images_out
-from ixgs_ros.ros.markers import (NOMINAL_SDD, DrawnShot, frustum_lines, scene_markers,
-                                  verdict_color)
+from ixgs_ros.ros.markers import (
+    DrawnShot,
+    frustum_lines,
+    NOMINAL_SDD,
+    scene_markers,
+    verdict_color,
+)
 from ixgs_ros.verdict import Code
 from ixgs_ros.volume.grid import Region
 
-# Principal point off the image's centre; the source 0.6 m in front of the origin, looking along +y.
+# Principal point off the image's centre; the source 0.6 m before the origin, looking along +y.
 VIEW = View([[1000.0, 0, 20.0], [0, 900.0, 30.0], [0, 0, 1]],
             RigidTransform([[1, 0, 0], [0, 0, 1], [0, -1, 0]], [0, -0.6, 0]), height=48, width=64)
 REGION = Region([0.0, 0.01, 0.0], [0.1, 0.2, 0.3])
@@ -65,21 +70,6 @@ def test_an_unknown_detector_distance_is_drawn_nominally_and_says_so():
 
 def test_without_a_region_only_shots_are_drawn():
     assert len(scene_markers([], None, 1.0, 0, 'f').markers) == 1
-
-
-def test_a_window_maps_its_ends_to_black_and_white():
-    grey = images_out.to_grey(np.array([[-5.0, 0, 20, 40, 99]], np.float32), 0.0, 40.0)
-    assert grey.tolist() == [[0, 0, 128, 255, 255]]
-    assert grey.dtype == np.uint8
-
-
-@pytest.mark.parametrize(('values', 'window', 'words'), [
-    ([[np.nan, 1.0]], (0.0, 40.0), '1 NaN'),
-    ([[1.0]], (40.0, 40.0), '40.0 to 40.0'),
-])
-def test_what_cannot_be_displayed_is_refused(values, window, words):
-    with pytest.raises(ValueError, match=words):
-        images_out.to_grey(np.array(values, np.float32), *window)
 
 
 @pytest.mark.parametrize(('dtype', 'encoding', 'width'), [('uint8', 'mono8', 1),

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from ixgs_ros.ros.volume_message import (PUBLISHED_BYTES, VolumeInfo, fitting_grid,
-                                         message_to_volume, volume_to_message)
+from ixgs_ros.ros.volume_message import (
+    fitting_grid,
+    message_to_volume,
+    PUBLISHED_BYTES,
+    volume_to_message,
+    VolumeInfo,
+)
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 GRID = VoxelGrid(np.array([-0.01, 0.02, 0.3]), np.array([0.001, 0.002, 0.003]), (5, 4, 3))
@@ -43,7 +48,8 @@ def test_stamp_frame_and_figures_are_the_models():
     assert message.held_out_residual == 0.25
 
 
-@pytest.mark.parametrize(('encoding', 'steps'), [('mono8', 255), ('mono16', 65535), ('32FC1', None)])
+@pytest.mark.parametrize(('encoding', 'steps'),
+                         [('mono8', 255), ('mono16', 65535), ('32FC1', None)])
 def test_values_come_back_in_1_per_m_within_half_a_step(encoding, steps):
     volume = np.random.default_rng(0).uniform(-3, 61, GRID.shape).astype(np.float32)
     back, _ = message_to_volume(volume_to_message(volume, GRID, INFO, encoding))

@@ -1,0 +1,98 @@
+"""What the reconstructor publishes: the messages of its topics from its session's results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sensor_msgs.msg import PointCloud2
+from visualization_msgs.msg import MarkerArray
+
+from ixgs.msg import ReconstructionStatus, ShotReport, VoxelVolume
+from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.nodes.reconstruction_session import Status
+from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+from ixgs_ros.ros import qos
+from ixgs_ros.ros.lifecycle import ManagedNode
+from ixgs_ros.ros.markers import DrawnShot, scene_markers
+from ixgs_ros.ros.messages import header, to_vector
+from ixgs_ros.ros.point_cloud import gaussians_to_cloud
+from ixgs_ros.ros.shot_message import Fit, to_report
+from ixgs_ros.ros.volume_message import volume_to_message, VolumeInfo
+from ixgs_ros.verdict import Verdict
+from ixgs_ros.volume.grid import Region, VoxelGrid
+
+
+class ReconstructionOutputs:
+    """The publishers of the reconstructor node; implements the session's ``Sinks``.
+
+    Args:
+        node: advertises and diagnoses.
+        config: of the node.
+        waiting: returns how many shots wait.
+    """
+
+    def __init__(self, node: ManagedNode[ReconstructorConfig], config: ReconstructorConfig,
+                 waiting: Callable[[], int]) -> None:
+        self._node = node
+        self._config = config
+        self._waiting = waiting
+        self._spacing_said = 0.0
+        self._volume = node.advertise(VoxelVolume, '~/volume', qos.LATCHED)
+        self._gaussians = node.advertise(PointCloud2, '~/gaussians', qos.LATCHED)
+        self._status = node.advertise(ReconstructionStatus, '~/status', qos.LATCHED)
+        self._report = node.advertise(ShotReport, '~/report', qos.REPORTS)
+        self._markers = node.advertise(MarkerArray, '~/markers', qos.LATCHED)
+
+    def volume(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
+        """Publish a volume."""
+        spacing = float(grid.spacing[0])
+        if spacing > self._config.volume.spacing and spacing != self._spacing_said:
+            self._spacing_said = spacing
+            self._node.get_logger().warning(
+                f'the volume is published with {1e3 * spacing:.2f} mm instead of '
+                f'{1e3 * self._config.volume.spacing:.2f} mm, so that it stays under 8 MiB; '
+                '~/get_volume and ~/save give it in full')
+        self._volume.publish(volume_to_message(volume, grid, info))
+        self._node.diagnostics.count('volumes published')
+
+    def gaussians(self, model: GaussianModel, stamp_ns: int) -> None:
+        """Publish the Gaussians as points."""
+        self._gaussians.publish(gaussians_to_cloud(model, stamp_ns, self._config.reference_frame,
+                                                   self._config.publish.max_points))
+
+    def report(self, shot_id: int, stamp_ns: int, verdict: Verdict, fit: Fit | None = None,
+               steady_ns: int = 0) -> None:
+        """Publish, count and log what became of a shot."""
+        self._report.publish(to_report(shot_id, stamp_ns, self._config.reference_frame, verdict,
+                                       fit=fit, steady_ns=steady_ns))
+        self._node.diagnostics.count(f'shots {verdict.code.value}')
+        if not verdict.accepted:
+            self._node.get_logger().warning(
+                f'shot {shot_id}: {verdict.code.value}: {verdict.message}')
+
+    def scene(self, shots: list[DrawnShot], region: Region | None, stamp_ns: int) -> None:
+        """Publish C-arms and region as markers."""
+        self._markers.publish(scene_markers(shots, region, self._config.sdd, stamp_ns,
+                                            self._config.reference_frame))
+
+    def status(self, status: Status) -> None:
+        """Publish the status."""
+        message = ReconstructionStatus(
+            header=header(status.stamp_ns, self._config.reference_frame), state=status.state,
+            views=status.views, refused=status.refused, queue_length=self._waiting(),
+            gaussians=status.gaussians, steps=status.steps, revision=status.revision,
+            held_out_residual=status.held_out_residual, converged=status.converged,
+            last_latency=status.last_latency)
+        if status.region is not None:
+            center = message.region_center
+            center.x, center.y, center.z = (float(value) for value in status.region.center)
+            message.region_size = to_vector(status.region.size)
+        self._status.publish(message)
+        for key in ('state', 'views', 'refused', 'gaussians', 'steps', 'revision',
+                    'held_out_residual'):
+            self._node.diagnostics.put(f'model {key}', getattr(status, key))
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Log, count and show an exception that was not foreseen."""
+        self._node.guard.failed(what, error)

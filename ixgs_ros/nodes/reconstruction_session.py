@@ -1,0 +1,377 @@
+"""What the reconstructor's compute thread does: takes shots, refines between them, publishes.
+
+Everything here but :meth:`ReconstructionSession.offer`, ``nudge`` and ``waiting`` runs on that one
+thread. The reconstruction counts its work in steps; here seconds become steps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+import threading
+import time
+from typing import Protocol
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ixgs.msg import Shot as ShotMessage
+from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.geometry import View
+from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+from ixgs_ros.reconstruction.fit import ShotFit
+from ixgs_ros.reconstruction.reconstructor import Reconstructor
+from ixgs_ros.ros.markers import DrawnShot
+from ixgs_ros.ros.messages import MessageError, to_ns
+from ixgs_ros.ros.shot_message import Fit, from_shot_message
+from ixgs_ros.ros.volume_message import fitting_grid, VolumeInfo
+from ixgs_ros.shot import Shot
+from ixgs_ros.verdict import Code, Refusal, Verdict
+from ixgs_ros.volume.grid import Region, VoxelGrid
+
+# A service or a shot waits at most about so long for the refinement to come to a stop.
+CHUNK_S = 0.08
+# Voxelizing and publishing may take at most this share of the time.
+PUBLISH_SHARE = 0.25
+# Shots that arrive together share one volume, unless the first of them has waited so long.
+GATHER_S = 0.5
+# Refused shots that are drawn; the oldest goes first.
+REFUSED_DRAWN = 50
+
+
+class RequestError(ValueError):
+    """A service asks for what cannot be done; the message says what was expected."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the reconstruction; the fields are ``ixgs/msg/ReconstructionStatus``'s."""
+
+    stamp_ns: int
+    state: str
+    views: int
+    refused: int
+    gaussians: int
+    steps: int
+    revision: int
+    held_out_residual: float
+    converged: bool
+    last_latency: float
+    region: Region | None
+
+
+class Sinks(Protocol):
+    """Where the results go; called on the compute thread."""
+
+    def volume(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
+        """Take a new volume, float32 (z, y, x) in 1/m."""
+
+    def gaussians(self, model: GaussianModel, stamp_ns: int) -> None:
+        """Take the Gaussians of the volume just published."""
+
+    def report(self, shot_id: int, stamp_ns: int, verdict: Verdict, fit: Fit | None = None,
+               steady_ns: int = 0) -> None:
+        """Take the report of a shot."""
+
+    def scene(self, shots: list[DrawnShot], region: Region | None, stamp_ns: int) -> None:
+        """Take what is drawn beside the volume."""
+
+    def status(self, status: Status) -> None:
+        """Take the status after a change."""
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Take an exception that was not foreseen."""
+
+
+def to_fit(found: ShotFit, reported: View) -> Fit:
+    """Return a fit as reports have it: the pose's correction along the reference frame's axes.
+
+    Args:
+        found: of the reconstruction; its correction is ``corrected source from reported source``.
+        reported: the view as the tracker gave it.
+    """
+    reference_from_reported = reported.reference_from_source
+    moved = found.pose_correction.inverse()
+    turn = reference_from_reported.rotation
+    return Fit(found.residual, found.exposure_offset, found.scale,
+               pose_translation=turn @ moved.translation,
+               pose_rotation=turn @ Rotation.from_matrix(moved.rotation).as_rotvec())
+
+
+class ReconstructionSession:
+    """The reconstruction, its shots in waiting and what of it was published.
+
+    Args:
+        config: of the node.
+        sinks: where results go.
+    """
+
+    def __init__(self, config: ReconstructorConfig, sinks: Sinks) -> None:
+        self._config = config
+        self._sinks = sinks
+        self._reconstructor = Reconstructor(config)
+        self._inbox: deque[ShotMessage] = deque()
+        self._nudged = threading.Event()
+        self._active = False
+        self._paused = False
+        self._revision = 0
+        self._step_s = 0.02
+        self._resting_until = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._stamp_ns = 0
+        self._accepted: list[Shot] = []
+        self._refused_drawn: deque[DrawnShot] = deque(maxlen=REFUSED_DRAWN)
+        self._refused = 0
+        self._overloads = 0
+        self._gaussians = 0
+        # Accepted shots that no published volume contains yet, and when each was taken up.
+        self._unpublished: list[tuple[Shot, float]] = []
+        self._published_revision = -1
+        self._published_at = 0.0
+        self._publish_s = 0.0
+        self._last_latency = float('nan')
+
+    # -- from any thread ------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Shots that wait for the compute thread."""
+        return len(self._inbox)
+
+    def offer(self, message: ShotMessage) -> bool:
+        """Let a shot wait; False, and counted, if as many wait as may (``inbox``)."""
+        if len(self._inbox) >= self._config.inbox:
+            self._overloads += 1
+            return False
+        self._inbox.append(message)
+        return True
+
+    def nudge(self) -> None:
+        """End the rest that ``refine.cpu_share`` asks for: there is work to do."""
+        self._nudged.set()
+
+    # -- on the compute thread: the work --------------------------------------------------------
+
+    def work(self) -> bool:
+        """Take the next shot or refine a little; return whether there is more to do."""
+        if not self._active or self._paused:
+            return False
+        if self._inbox:
+            self._take(self._inbox.popleft())
+            return True
+        return self._refine_on()
+
+    def _take(self, message: ShotMessage) -> None:
+        taken_at = time.monotonic()
+        try:
+            shot = from_shot_message(message)
+            self._add(shot, message.header.frame_id)
+        except MessageError as error:
+            verdict = Verdict(Code.INCONSISTENT, f'the message contradicts itself: {error}')
+            self._refuse(message, verdict)
+        except Refusal as refusal:
+            self._refused_drawn.append(DrawnShot(shot.id, shot.view, refusal.verdict.code,
+                                                 shot.stamp_ns))
+            self._refuse(message, refusal.verdict)
+        except Exception as error:  # one shot must not end the session; the model stays
+            self._sinks.failed(f'shot {message.id}', error)
+        else:
+            self._unpublished.append((shot, taken_at))
+            self._publish_first()
+        self._show_scene()
+        self.show_status()
+
+    def _refuse(self, message: ShotMessage, verdict: Verdict) -> None:
+        self._refused += 1
+        self._sinks.report(message.id, to_ns(message.header.stamp), verdict)
+
+    def _add(self, shot: Shot, frame: str) -> None:
+        if frame != self._config.reference_frame:
+            raise Refusal(Code.NO_TRANSFORM, f'the shot is given in {frame!r}, expected '
+                          f'{self._config.reference_frame!r}')
+        if shot.quantity != self._config.quantity:
+            raise Refusal(Code.INCONSISTENT, f'the shot shows {shot.quantity!r}, expected '
+                          f'{self._config.quantity!r}')
+        self._reconstructor.add_shot(shot)
+        self._accepted.append(shot)
+        self._stamp_ns = shot.stamp_ns
+        self._changed()
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self._gaussians = len(self._reconstructor.model)
+
+    def _publish_first(self) -> None:
+        """Refine shortly and publish, so that the new shot is soon seen."""
+        if self._gaussians == 0:
+            self._report_unpublished(0)
+            return
+        if self._inbox and time.monotonic() - self._unpublished[0][1] < GATHER_S:
+            return
+        self._refine_for(self._config.publish.first_refinement)
+        self._publish()
+
+    def _refine_on(self) -> bool:
+        """Refine a chunk in idle time, at most ``refine.cpu_share`` of it."""
+        if self._unpublished:
+            self._publish_first()
+            return True
+        if self._reconstructor.converged or self._config.refine.cpu_share == 0.0:
+            return self._publish_last()
+        self._rest()
+        start = time.monotonic()
+        if self._refine_for(CHUNK_S) == 0:
+            return False
+        if self._reconstructor.converged:
+            return self._publish_last()
+        elapsed = time.monotonic() - start
+        share = self._config.refine.cpu_share
+        self._resting_until = time.monotonic() + elapsed * (1.0 - share) / share
+        pause = max(self._config.publish.period, self._publish_s / PUBLISH_SHARE)
+        if time.monotonic() - self._published_at >= pause:
+            self._publish()
+            self.show_status()
+        return True
+
+    def _publish_last(self) -> bool:
+        if self._published_revision != self._revision and self._gaussians:
+            self._publish()
+        self.show_status()
+        return False
+
+    def _rest(self) -> None:
+        rest = self._resting_until - time.monotonic()
+        if rest > 0 and not self._nudged.is_set():
+            self._nudged.wait(rest)
+        self._nudged.clear()
+
+    def _refine_for(self, seconds: float) -> int:
+        """Refine about so long, by what a step took so far; return the steps done."""
+        end = time.monotonic() + seconds
+        total = 0
+        while not self._reconstructor.converged:
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            start = time.monotonic()
+            # At most half of what is left: the time of a step is only known roughly.
+            done = self._reconstructor.refine(max(1, int(0.5 * left / self._step_s))).steps
+            if done == 0:
+                break
+            self._step_s = 0.5 * self._step_s + 0.5 * (time.monotonic() - start) / done
+            total += done
+        self._revision += total > 0
+        return total
+
+    # -- on the compute thread: what services ask for -------------------------------------------
+
+    def set_active(self, active: bool) -> None:
+        """Start or stop taking shots and refining; the model stays."""
+        self._active = active
+        self._published_revision = -1
+        self.show_status()
+
+    def set_paused(self, paused: bool) -> None:
+        """Let the model stand still; shots wait meanwhile, as many as ``inbox`` allows."""
+        self._paused = paused
+        self.show_status()
+
+    def reset(self) -> None:
+        """Forget all shots, also those that wait, and the model; say so on all outputs."""
+        self._inbox.clear()
+        self._reconstructor.reset()
+        self._forget()
+        self._changed()
+        self._publish_nothing()
+        self._show_scene()
+        self.show_status()
+
+    def set_region(self, region: Region) -> None:
+        """Reconstruct another box."""
+        self._reconstructor.set_region(region)
+        self._changed()
+        if self._gaussians:
+            self._publish()
+        self._show_scene()
+        self.show_status()
+
+    def volume_in(self, region: Region | None, spacing: float,
+                  limit: int) -> tuple[np.ndarray, VoxelGrid, VolumeInfo]:
+        """Voxelize the model as it is.
+
+        Args:
+            region: the box; None is the reconstructed one.
+            spacing: distance of voxel centres, metres.
+            limit: voxels allowed.
+
+        Raises:
+            RequestError: no shots make a model yet, or the grid has more voxels than allowed.
+        """
+        box = self._reconstructor.region if region is None else region
+        if self._gaussians == 0 or box is None:
+            raise RequestError(f'there is no model yet: {self._reconstructor.views} shots are in, '
+                               'expected at least 2 from different directions')
+        count = float(np.prod(np.maximum(1, np.round(box.size / spacing))))
+        if count > limit:
+            raise RequestError(f'{count:.3g} voxels of {1e3 * spacing:g} mm fill the box, '
+                               f'expected at most {limit}: ask for a smaller box or a coarser '
+                               'spacing')
+        grid = VoxelGrid.covering(box, spacing)
+        return self._reconstructor.volume(grid), grid, self._info()
+
+    # -- on the compute thread: publication -----------------------------------------------------
+
+    def _info(self) -> VolumeInfo:
+        return VolumeInfo(self._stamp_ns, self._config.reference_frame, self._config.quantity,
+                          self._revision, self._reconstructor.views,
+                          self._reconstructor.held_out_residual)
+
+    def _publish(self) -> None:
+        start = time.monotonic()
+        whole = self._reconstructor.grid
+        assert whole is not None
+        grid = fitting_grid(whole)
+        self._sinks.volume(self._reconstructor.volume(grid), grid, self._info())
+        self._published_at = time.monotonic()
+        self._report_unpublished(time.monotonic_ns())
+        self._published_revision = self._revision
+        self._sinks.gaussians(self._reconstructor.model, self._stamp_ns)
+        self._publish_s = time.monotonic() - start
+
+    def _publish_nothing(self) -> None:
+        """Replace the latched volume by one empty voxel of zero views: nothing stale is shown."""
+        grid = VoxelGrid(np.zeros(3), np.full(3, self._config.volume.spacing), (1, 1, 1))
+        self._sinks.volume(np.zeros(grid.shape, np.float32), grid, self._info())
+        self._sinks.gaussians(GaussianModel.empty(), self._stamp_ns)
+
+    def _report_unpublished(self, steady_ns: int) -> None:
+        for shot, taken_at in self._unpublished:
+            found = self._reconstructor.fits[shot.id]
+            if steady_ns:
+                self._last_latency = time.monotonic() - taken_at
+            self._sinks.report(shot.id, shot.stamp_ns, found.verdict, to_fit(found, shot.view),
+                               steady_ns)
+        self._unpublished.clear()
+
+    def _show_scene(self) -> None:
+        used = [DrawnShot(shot.id, shot.view, self._reconstructor.fits[shot.id].verdict.code,
+                          shot.stamp_ns) for shot in self._accepted]
+        self._sinks.scene([*used, *self._refused_drawn], self._reconstructor.region,
+                          self._stamp_ns)
+
+    def show_status(self) -> None:
+        """Publish the status of now."""
+        model = self._reconstructor
+        self._sinks.status(Status(
+            self._stamp_ns, self._state(), model.views, self._refused + self._overloads,
+            self._gaussians, model.steps, self._revision, model.held_out_residual, model.converged,
+            self._last_latency, model.region))
+
+    def _state(self) -> str:
+        if self._paused:
+            return 'paused'
+        if self._gaussians == 0:
+            return 'waiting'
+        return 'converged' if self._reconstructor.converged else 'refining'
