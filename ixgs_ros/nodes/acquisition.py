@@ -24,7 +24,7 @@ from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
 from ixgs_ros.acquisition import AcquiredShot, Acquisition, Outcome
 from ixgs_ros.acquisition.images import Frame
-from ixgs_ros.nodes.config import AcquisitionNodeConfig
+from ixgs_ros.nodes.acquisition_config import AcquisitionNodeConfig
 from ixgs_ros.ros import adapters, qos
 from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.image_message import from_camera_info, from_compressed_image

@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from ixgs_ros.acquisition.camera import CameraModel
-from ixgs_ros.nodes.config import SimulatorConfig
+from ixgs_ros.nodes.simulator_config import SimulatorConfig
 from ixgs_ros.nodes.rig_clock import RigClock
 from ixgs_ros.parameters import ParameterError
 from ixgs_ros.ros import qos

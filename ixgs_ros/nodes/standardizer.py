@@ -10,7 +10,7 @@ from typing import Any
 
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
-from ixgs_ros.nodes.config import StandardizerConfig
+from ixgs_ros.nodes.standardizer_config import StandardizerConfig
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.lifecycle import ManagedNode

@@ -52,18 +52,18 @@ class Node:
 # In the order in which they are activated: a node that sends comes after those that listen to it.
 NODES = (
     Node('navigator', 'ixgs_ros.nodes.navigator:NavigatorNode',
-         'ixgs_ros.nodes.config:NavigatorConfig', 'volume to slices and renderings',
+         'ixgs_ros.nodes.navigator_config:NavigatorConfig', 'volume to slices and renderings',
          remaps=(('volume', 'reconstructor/volume'),)),
     Node('reconstructor', 'ixgs_ros.nodes.reconstructor:ReconstructorNode',
-         'ixgs_ros.nodes.config:ReconstructorConfig', 'shots to volume and Gaussians',
+         'ixgs_ros.nodes.reconstructor_config:ReconstructorConfig', 'shots to volume and Gaussians',
          remaps=(('shots', 'standardizer/shots'),)),
     Node('standardizer', 'ixgs_ros.nodes.standardizer:StandardizerNode',
-         'ixgs_ros.nodes.config:StandardizerConfig', 'masks, dead pixels and weights of shots',
+         'ixgs_ros.nodes.standardizer_config:StandardizerConfig', 'masks, dead pixels and weights of shots',
          remaps=(('shots', 'acquisition/shots'),)),
     Node('acquisition', 'ixgs_ros.nodes.acquisition:AcquisitionNode',
-         'ixgs_ros.nodes.config:AcquisitionNodeConfig', 'image, camera info and pose to shots'),
+         'ixgs_ros.nodes.acquisition_config:AcquisitionNodeConfig', 'image, camera info and pose to shots'),
     Node('simulator', 'ixgs_ros.nodes.simulator:SimulatorNode',
-         'ixgs_ros.nodes.config:SimulatorConfig', 'a tracked C-arm that images a CT',
+         'ixgs_ros.nodes.simulator_config:SimulatorConfig', 'a tracked C-arm that images a CT',
          simulated=True),
 )
 

@@ -1,0 +1,89 @@
+"""Start the nodes, each in its own process, for a live rig, a bag that plays, or a simulated C-arm.
+
+Lines of a node carry its name. Ctrl-C ends all; a node that ends by itself ends all, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+import yaml
+
+from ixgs_ros.cli.errors import CliError, ExitCode
+from ixgs_ros.nodes import parameter_files, table
+
+POLL_S = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument('--params', metavar='FILE', type=Path, action='append', default=[],
+                        help='ROS parameter file (YAML); may be given several times')
+    parser.add_argument('--set', metavar='NAME=VALUE', action='append', default=[], dest='values',
+                        help='one parameter for every node that knows it; wins over --params')
+    parser.add_argument('--simulate', metavar='CT', nargs='?', const='phantom',
+                        help='also run the simulator: phantom (the default), lidc, a DICOM folder, '
+                        'a NIfTI or NRRD file')
+    parser.add_argument('--nodes', metavar='NAME,NAME', default=','.join(table.names()),
+                        help='the nodes to start (default: %(default)s)')
+    parser.add_argument('--remap', metavar='FROM:=TO', action='append', default=[],
+                        help='remap a topic, such as image:=/other/image')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything, start the nodes, and watch them until Ctrl-C."""
+    names = chosen_nodes(args.nodes, args.simulate is not None)
+    everyone = dict(parse_setting(text) for text in args.values)
+    parameter_files.check(parameter_files.EVERYONE, everyone)
+    for path in args.params:
+        parameter_files.read(path)
+    for rule in args.remap:
+        if ':=' not in rule:
+            raise CliError(f'--remap {rule}: expected FROM:=TO')
+    own = {'simulator': {'ct': args.simulate}} if args.simulate is not None else {}
+    arguments = [word for rule in args.remap for word in ('-r', rule)]
+    return _watch(names, {parameter_files.EVERYONE: everyone, **own}, args.params, arguments)
+
+
+def chosen_nodes(text: str, simulate: bool) -> tuple[str, ...]:
+    """Return the names of the nodes wanted; raise CliError for a name that is none."""
+    wanted = [name.strip() for name in text.split(',') if name.strip()]
+    if simulate:
+        wanted.append('simulator')
+    try:
+        return tuple(node.name for node in table.in_order(wanted))
+    except KeyError as error:
+        raise CliError(str(error.args[0])) from error
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return name and value of ``NAME=VALUE``; the value is read as YAML."""
+    name, equals, value = text.partition('=')
+    if not equals or not name:
+        raise CliError(f'--set {text}: expected NAME=VALUE')
+    return name, yaml.safe_load(value)
+
+
+def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files: list[Path],
+           arguments: list[str]) -> int:
+    # rclpy takes a while to import: not before all arguments are known to be right.
+    from ixgs_ros.ros.conductor import TransitionRefused
+    from ixgs_ros.ros.processes import NodeDied, NodeGroup
+    try:
+        with NodeGroup(names, parameters, None, files=files, arguments=arguments) as group:
+            group.bring_up()
+            print(f'ixgs: {", ".join(names)} are active; Ctrl-C ends them', file=sys.stderr)
+            while True:
+                time.sleep(POLL_S)
+                group.check()
+    except KeyboardInterrupt:
+        print('ixgs: ended', file=sys.stderr)
+        return ExitCode.DONE
+    except TransitionRefused as error:
+        raise CliError(str(error)) from error
+    except NodeDied as error:
+        raise CliError(str(error), ExitCode.OUR_FAULT) from error
