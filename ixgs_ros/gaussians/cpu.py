@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from ixgs_ros.gaussians import projection, splatting, voxelization
 from ixgs_ros.gaussians.model import GaussianModel, Gradients, check_block
+from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.volume.grid import VoxelGrid
-
-if TYPE_CHECKING:
-    from ixgs_ros.volume.plane import Plane
+from ixgs_ros.volume.plane import Plane
 
 LOWEST_CUT, HIGHEST_CUT = 1.0, 10.0
 
@@ -44,6 +41,11 @@ class Footprints:
     def __len__(self) -> int:
         """Return the number of Gaussians, seen or not."""
         return len(self.table)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the image, pixels."""
+        return self.view.height, self.view.width
 
     @property
     def seen(self) -> np.ndarray:
@@ -93,21 +95,16 @@ class CpuSplatter:
     Args:
         cut: Mahalanobis distance at which Gaussians end, 1 to 10. What a cut kernel loses is made
             up by a factor, in 2-D and in 3-D, so that a uniform object keeps its density.
-        threads: numba threads to use; all that numba was started with (NUMBA_NUM_THREADS) if None.
+        threads: how many to use, the caller's included; NUMBA_NUM_THREADS (all cores) if None.
 
-    Not thread-safe, and numba's workqueue layer allows only one Python thread inside at a time: the
-    one compute thread of a process owns it.
+    Not thread-safe: its work arrays serve one call at a time.
     """
 
     def __init__(self, cut: float = 3.0, threads: int | None = None) -> None:
-        available = numba.config.NUMBA_NUM_THREADS
         if not LOWEST_CUT <= cut <= HIGHEST_CUT:
             raise ValueError(f'expected cut between {LOWEST_CUT:g} and {HIGHEST_CUT:g}, got {cut!r}')
-        if threads is not None and not 1 <= threads <= available:
-            raise ValueError(f'expected threads between 1 and {available} (NUMBA_NUM_THREADS), got '
-                             f'{threads!r}')
         self.cut = np.float32(cut)
-        self.threads = available if threads is None else threads
+        self._team = team_of(threads)
         self._norm_plane = np.float32(1.0 / kept_in_plane(cut))
         self._norm_space = np.float32(1.0 / kept_in_space(cut))
         self._work: dict[str, np.ndarray] = {}
@@ -130,10 +127,10 @@ class CpuSplatter:
                              np.empty((count, splatting.COLUMNS), np.float32))
         out.model, out.view = model, view
         np.exp(model.log_scales, out=out.scales)
-        numba.set_num_threads(self.threads)
-        bad = projection.project(model.means, out.scales, model.quaternions, view.packed(),
-                                 (view.height, view.width), self.cut, self._norm_plane, out.table)
-        self._raise_if(bad, model)
+        bad = self._team.run(projection.project, count, model.means, out.scales, model.quaternions,
+                             view.packed(), (view.height, view.width), self.cut, self._norm_plane,
+                             out.table)
+        self._raise_if(sum(bad), model)
         return out
 
     def render(self, footprints: Footprints, densities: np.ndarray | None = None,
@@ -146,14 +143,14 @@ class CpuSplatter:
                 them, and the image is linear in them).
             out: (H, W) float32 to write into.
         """
-        shape = (footprints.view.height, footprints.view.width)
+        shape = footprints.shape
         densities = footprints.model.densities if densities is None else densities
         check_block('densities', densities, len(footprints))
         image = self._result('image', out, shape)
-        parts = self._array('parts', splatting.PARTS * self._padded_size(shape))
-        numba.set_num_threads(self.threads)
-        splatting.splat(footprints.table, densities, parts.reshape(splatting.PARTS, -1), image,
-                        self.cut)
+        parts = self._array('parts', (splatting.PARTS, *splatting.padded_shape(shape)))
+        self._team.run(splatting.splat, splatting.PARTS, footprints.table, densities,
+                       parts.reshape(splatting.PARTS, -1), *shape, self.cut)
+        splatting.add_parts(parts, image)
         return image
 
     def gradient(self, footprints: Footprints, d_image: np.ndarray,
@@ -165,15 +162,12 @@ class CpuSplatter:
             d_image: (H, W) float32, d loss / d rendered image.
             out: gradients to write over (not added to).
         """
-        model, shape = footprints.model, (footprints.view.height, footprints.view.width)
+        model = footprints.model
         out = self._gradients(out, len(model))
-        moments = self._array('moments', 6 * len(model)).reshape(-1, 6)
-        padded = self._pad(d_image, shape)
-        numba.set_num_threads(self.threads)
-        splatting.gather(footprints.table, padded, *shape, self.cut, moments)
-        projection.chain(model.means, footprints.scales, model.quaternions, model.densities,
-                         footprints.view.packed(), footprints.table, moments, out.means,
-                         out.log_scales, out.quaternions, out.densities)
+        moments = self._gather(footprints, d_image)
+        self._team.run(projection.chain, len(model), model.means, footprints.scales,
+                       model.quaternions, model.densities, footprints.view.packed(),
+                       footprints.table, moments, *out.blocks().values())
         return out
 
     def moments(self, footprints: Footprints, d_image: np.ndarray,
@@ -183,10 +177,7 @@ class CpuSplatter:
         It is the transpose of :meth:`render` as a linear map of densities.
         """
         result = self._result('backprojection', out, (len(footprints),))
-        padded = self._pad(d_image, (footprints.view.height, footprints.view.width))
-        numba.set_num_threads(self.threads)
-        splatting.backproject(footprints.table, padded, footprints.view.height,
-                              footprints.view.width, self.cut, result)
+        np.multiply(self._gather(footprints, d_image)[:, 0], footprints.factors, out=result)
         return result
 
     def voxelize(self, model: GaussianModel, grid: VoxelGrid,
@@ -199,16 +190,15 @@ class CpuSplatter:
     def voxelize_gradient(self, model: GaussianModel, grid: VoxelGrid, d_volume: np.ndarray,
                           out: Gradients | None = None) -> Gradients:
         """Return d loss / d parameters from d loss / d volume, (z, y, x) float32."""
-        check_array('d_volume', d_volume, grid.shape)
         out = self._gradients(out, len(model))
         frame = grid_frame(grid)
+        padded = self._pad('d_volume', d_volume, grid.shape)
         scales, table = self._prepare(model, frame, grid.shape)
-        padded = self._array('padded', grid.shape[0] * self._padded_size(grid.shape[1:]))
-        moments = self._array('box_moments', 10 * len(model)).reshape(-1, 10)
-        voxelization.pad_box(d_volume, padded)
-        voxelization.gather_box(table, padded, grid.shape, self.cut, moments)
-        voxelization.chain_box(scales, model.quaternions, model.densities, frame, self._norm_space,
-                               moments, out.means, out.log_scales, out.quaternions, out.densities)
+        moments = self._array('box_moments', (len(model), 10))
+        self._team.run(voxelization.gather_box, len(model), table, padded, grid.shape, self.cut,
+                       moments)
+        self._team.run(voxelization.chain_box, len(model), scales, model.quaternions,
+                       model.densities, frame, self._norm_space, moments, *out.blocks().values())
         return out
 
     def slice(self, model: GaussianModel, plane: Plane, out: np.ndarray | None = None) -> np.ndarray:
@@ -232,39 +222,43 @@ class CpuSplatter:
 
     def _fill(self, model: GaussianModel, frame: np.ndarray, volume: np.ndarray) -> None:
         _, table = self._prepare(model, frame, volume.shape)
-        padded = self._array('padded', volume.shape[0] * self._padded_size(volume.shape[1:]))
-        voxelization.fill(table, model.densities, self._norm_space, self.cut, padded, volume)
+        padded = self._array('padded', splatting.padded_shape(volume.shape))
+        self._team.run(voxelization.fill, len(volume), table, model.densities, self._norm_space,
+                       self.cut, padded.reshape(-1), volume)
 
     def _prepare(self, model: GaussianModel, frame: np.ndarray,
                  shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         model.check_layout()
         count = len(model)
-        scales = self._array('scales', 3 * count).reshape(-1, 3)
-        table = self._array('box', voxelization.BOX_COLUMNS * count)
-        table = table.reshape(-1, voxelization.BOX_COLUMNS)
+        scales = self._array('scales', (count, 3))
+        table = self._array('box', (count, voxelization.BOX_COLUMNS))
         np.exp(model.log_scales, out=scales)
-        numba.set_num_threads(self.threads)
-        bad = voxelization.prepare(model.means, scales, model.quaternions, frame, shape, self.cut,
-                                   table)
-        self._raise_if(bad, model)
+        bad = self._team.run(voxelization.prepare, count, model.means, scales, model.quaternions,
+                             frame, shape, self.cut, table)
+        self._raise_if(sum(bad), model)
         return scales, table
 
-    def _pad(self, image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        check_array('d_image', image, shape)
-        padded = self._array('padded', self._padded_size(shape))
-        numba.set_num_threads(self.threads)
-        splatting.pad(image, padded)
-        return padded
+    def _gather(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:
+        """Return the moments (N, 6) of an image under the footprints."""
+        padded = self._pad('d_image', d_image, footprints.shape)
+        moments = self._array('moments', (len(footprints), 6))
+        self._team.run(splatting.gather, len(footprints), footprints.table, padded,
+                       *footprints.shape, self.cut, moments)
+        return moments
 
-    def _array(self, name: str, size: int) -> np.ndarray:
-        """Return ``size`` floats of work space, undefined, kept from call to call."""
+    def _pad(self, name: str, image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the padded form of an image or volume, flat."""
+        check_array(name, image, shape)
+        padded = self._array('padded', splatting.padded_shape(shape))
+        splatting.pad(image, padded)
+        return padded.reshape(-1)
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return work space of a shape, undefined, kept from call to call."""
+        size = math.prod(shape)
         if name not in self._work or self._work[name].size < size:
             self._work[name] = np.empty(size, np.float32)
-        return self._work[name][:size]
-
-    @staticmethod
-    def _padded_size(shape: tuple[int, ...]) -> int:
-        return shape[0] * (shape[1] + splatting.LANES)
+        return self._work[name][:size].reshape(shape)
 
     @staticmethod
     def _result(name: str, out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,32 +1,23 @@
 """How the numba kernels are compiled.
 
-All release the GIL and are cached on disk. `workqueue` is chosen unless NUMBA_THREADING_LAYER says
-otherwise, because the OpenMP layer spins at its barriers and collapses on a busy machine (56 ms
-against 10 ms, measured); it does not allow two Python threads inside at once, so one compute thread
-owns every call.
-
-numba's disk cache looks only at the file of the cached function, not at the files it calls into:
-after an edit of `simd`, `vectors` or `splatting` the callers' caches must go (`find -name '*.nbi'
--delete`), or NUMBA_CACHE_DIR be set to a folder named by a digest of the sources.
+All release the GIL and are cached on disk. numba's cache looks only at the file of the cached
+function, not at the files it calls into: after an edit of `simd`, `vectors` or `splatting` the
+callers' caches must go (`find -name '*.nbi' -delete`), or NUMBA_CACHE_DIR be set to a folder named by
+a digest of the sources.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numba
-
-if 'NUMBA_THREADING_LAYER' not in os.environ:
-    numba.config.THREADING_LAYER = 'workqueue'
 
 # Contraction to FMA and no signed zeros; no reassociation and no assumption of finite values, so
 # that results do not depend on how LLVM orders a sum, and a NaN is seen as a NaN.
 FASTMATH = {'contract', 'nsz', 'arcp'}
 
-SERIAL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy', 'fastmath': FASTMATH}
-INLINE: dict[str, Any] = {**SERIAL, 'forceinline': True}
-PARALLEL: dict[str, Any] = {**SERIAL, 'parallel': True}
+KERNEL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy', 'fastmath': FASTMATH}
+INLINE: dict[str, Any] = {**KERNEL, 'forceinline': True}
 
 
 def cpu_has(feature: str) -> bool:

@@ -11,13 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import float32, njit, prange
+from numba import float32, njit
 
-from ixgs_ros.gaussians.jit import INLINE, PARALLEL, SERIAL
+from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.model import BLOCKS, GaussianModel, Gradients, check_block
+from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.parameters import setting
 
-CHUNK = 1024
 # After so many steps the bias corrections of Adam are 1 within float32 for a decay of 0.99.
 LONGEST_AGE = 2000
 _TINY = np.float32(1e-30)
@@ -80,10 +80,10 @@ def _all_finite(i: int, d_means: np.ndarray, d_log_scales: np.ndarray, d_quatern
     return value == float32(0)
 
 
-@njit(**SERIAL)
-def _step_range(model: tuple, gradients: tuple, first: tuple, second: tuple, ages: np.ndarray,
-                corrections: np.ndarray, rates: np.ndarray, decay: tuple, bounds: tuple, begin: int,
-                end: int) -> int:
+@njit(**KERNEL)
+def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, second: tuple,
+          ages: np.ndarray, corrections: np.ndarray, rates: np.ndarray, decay: tuple,
+          bounds: tuple) -> int:
     means, log_scales, quaternions, densities = model
     d_means, d_log_scales, d_quaternions, d_densities = gradients
     bad = 0
@@ -113,30 +113,21 @@ def _step_range(model: tuple, gradients: tuple, first: tuple, second: tuple, age
     return bad
 
 
-@njit(**PARALLEL)
-def _step(model: tuple, gradients: tuple, first: tuple, second: tuple, ages: np.ndarray,
-          corrections: np.ndarray, rates: np.ndarray, decay: tuple, bounds: tuple) -> int:
-    count = ages.shape[0]
-    bad = 0
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        bad += _step_range(model, gradients, first, second, ages, corrections, rates, decay, bounds,
-                           begin, min(begin + CHUNK, count))
-    return bad
-
-
 class Adam:
     """The optimiser's state for one model of changing size.
 
     Args:
         count: Gaussians at the start.
         config: rates, decays and bounds.
+        threads: how many to use; NUMBA_NUM_THREADS (all cores) if None.
 
     Each Gaussian has its own age, so one added late starts as carefully as the first ones did while
     the others keep their running means. A rate of 0 leaves a block untouched, state included.
     """
 
-    def __init__(self, count: int, config: AdamConfig | None = None) -> None:
+    def __init__(self, count: int, config: AdamConfig | None = None,
+                 threads: int | None = None) -> None:
+        self._team = team_of(threads)
         self.config = AdamConfig() if config is None else config
         if self.config.min_scale > self.config.max_scale:
             raise ValueError(f'expected min_scale <= max_scale, got {self.config.min_scale} m and '
@@ -173,12 +164,13 @@ class Adam:
             check_block(name, getattr(gradients, name), len(self))
         c = self.config
         rates = np.array([c.rate_means, c.rate_log_scales, c.rate_quaternions, c.rate_densities])
-        bad = _step(tuple(model.blocks().values()), tuple(gradients.blocks().values()), self._first,
-                    self._second, self._ages, self._corrections, (rates * factor).astype(np.float32),
-                    self._decay, self._bounds)
-        if bad:
-            raise FloatingPointError(f'expected finite gradients, got {bad} of {len(self)} Gaussians '
-                                     'with NaN or infinity')
+        bad = self._team.run(_step, len(self), tuple(model.blocks().values()),
+                             tuple(gradients.blocks().values()), self._first, self._second,
+                             self._ages, self._corrections, (rates * factor).astype(np.float32),
+                             self._decay, self._bounds)
+        if sum(bad):
+            raise FloatingPointError(f'expected finite gradients, got {sum(bad)} of {len(self)} '
+                                     'Gaussians with NaN or infinity')
 
     def select(self, which: np.ndarray) -> None:
         """Keep the state of an index array or boolean mask only, as `GaussianModel.select` does."""

@@ -18,10 +18,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, njit, prange
+from numba import float32, njit
 
-from ixgs_ros.gaussians.jit import INLINE, PARALLEL, SERIAL
-from ixgs_ros.gaussians.splatting import (BIAS, CHUNK, FACTOR, HALF_WIDTH, INVERSE_XX, INVERSE_Y, RATIO,
+from ixgs_ros.gaussians.jit import INLINE, KERNEL
+from ixgs_ros.gaussians.splatting import (BIAS, FACTOR, HALF_WIDTH, INVERSE_XX, INVERSE_Y, RATIO,
                                           ROWS, SLOPE, SQUARED_CUT, TOP, U, V, walk_length)
 from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, mixed, plus, rotation_rows, row,
                                         times, unit_quaternion, write_quaternion_gradient)
@@ -118,10 +118,22 @@ def write_footprint(table: np.ndarray, i: int, camera: Camera, p: Projection, sc
                         / math.sqrt(p.determinant))
 
 
-@njit(**SERIAL)
-def _project_range(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, view: np.ndarray,
-                   size: tuple[int, int], cut: float, norm: float, begin: int, end: int,
-                   table: np.ndarray) -> int:
+@njit(**KERNEL)
+def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
+            view: np.ndarray, size: tuple[int, int], cut: float, norm: float,
+            table: np.ndarray) -> int:
+    """Write rows [begin, end) of the table of footprints; return how many are not finite.
+
+    Args:
+        begin: first Gaussian; end: the one after the last.
+        means: (N, 3) metres; scales: (N, 3) metres; quaternions: (N, 4).
+        view: (16,) float64, `View.packed()`; size: its height and width in pixels.
+        cut: Mahalanobis distance at which a footprint ends; norm: makes up for what it loses.
+        table: (N, COLUMNS), written.
+
+    A Gaussian is culled when its support (within the cut) reaches the plane of the source: the
+    integral over the whole line and the affine map then mean nothing.
+    """
     camera = read_camera(view)
     bad = 0
     for i in range(begin, end):
@@ -136,29 +148,6 @@ def _project_range(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarra
             bad += 0 if t[2] <= cut * depth_deviation else 1
             table[i] = float32(0)
             table[i, HALF_WIDTH] = float32(-1)
-    return bad
-
-
-@njit(**PARALLEL)
-def project(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, view: np.ndarray,
-            size: tuple[int, int], cut: float, norm: float, table: np.ndarray) -> int:
-    """Write the table of footprints; return how many Gaussians have no finite footprint.
-
-    Args:
-        means: (N, 3) metres; scales: (N, 3) metres; quaternions: (N, 4).
-        view: (16,) float64, `View.packed()`; size: its height and width in pixels.
-        cut: Mahalanobis distance at which a footprint ends; norm: makes up for what it loses.
-        table: (N, COLUMNS), written.
-
-    A Gaussian is culled when its support (within the cut) reaches the plane of the source: the
-    integral over the whole line and the affine map then mean nothing.
-    """
-    count = means.shape[0]
-    bad = 0
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        bad += _project_range(means, scales, quaternions, view, size, cut, norm, begin,
-                              min(begin + CHUNK, count), table)
     return bad
 
 
@@ -196,11 +185,12 @@ def center_gradient(camera: Camera, p: Projection, f0: Triple, f1: Triple, du: f
             radial * p.t[2] - inverse * (stretch + dx * p.x + dy * p.y + float32(3) * mass))
 
 
-@njit(**SERIAL)
-def _chain_range(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray,
-                 view: np.ndarray, table: np.ndarray, moments: np.ndarray, begin: int, end: int,
-                 d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
-                 d_densities: np.ndarray) -> None:
+@njit(**KERNEL)
+def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
+          densities: np.ndarray, view: np.ndarray, table: np.ndarray, moments: np.ndarray,
+          d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
+          d_densities: np.ndarray) -> None:
+    """Write d loss / d parameters from the moments (N, 6) of d loss / d image under the footprints."""
     camera = read_camera(view)
     two = float32(2)
     for i in range(begin, end):
@@ -227,15 +217,3 @@ def _chain_range(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
         for k in range(3):
             d_means[i, k] = dp[k]
             d_log_scales[i, k] = by_scale[k] + mass
-
-
-@njit(**PARALLEL)
-def chain(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray,
-          view: np.ndarray, table: np.ndarray, moments: np.ndarray, d_means: np.ndarray,
-          d_log_scales: np.ndarray, d_quaternions: np.ndarray, d_densities: np.ndarray) -> None:
-    """Write d loss / d parameters from the moments (N, 6) of d loss / d image under the footprints."""
-    count = means.shape[0]
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        _chain_range(means, scales, quaternions, densities, view, table, moments, begin,
-                     min(begin + CHUNK, count), d_means, d_log_scales, d_quaternions, d_densities)

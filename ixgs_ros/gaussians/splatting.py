@@ -9,9 +9,13 @@ the variance along y at given x, so that no two large terms cancel:
 
     e = exp(bias - ½ dx² / Σxx - ½ (dy - slope · dx)² / Σy|x),   slope = Σxy / Σxx
 
-A strip of LANES columns is walked along y. There e obeys a recurrence, e(y+1) = e(y) · r(y) and
-r(y+1) = r(y) · exp(-1 / Σy|x), which saves the exponential. It is seeded anew every ``rows`` rows,
-before a lane that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
+A strip of LANES columns is walked along y, two rows at a time (two chains of products hide each
+other's latency). There e obeys a recurrence, e(y+2) = e(y) · r(y), r(y+2) = r(y) · q⁴ with
+q = exp(-1 / Σy|x), which saves the exponential. It is seeded anew every ``rows`` rows, before a lane
+that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
+
+Images are padded: LANES columns behind each row take what a strip writes beyond the width, one row
+below takes the odd row of a pair.
 """
 
 from __future__ import annotations
@@ -20,10 +24,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, njit, prange
+from numba import float32, njit
 
 from ixgs_ros.gaussians import simd
-from ixgs_ros.gaussians.jit import INLINE, PARALLEL, SERIAL
+from ixgs_ros.gaussians.jit import INLINE, KERNEL
 
 LANES = simd.LANES
 
@@ -34,10 +38,8 @@ COLUMNS = 12
 # Partial images of the forward pass. Fixed, so that the order of summation, and with it every bit of
 # the result, does not depend on the number of threads.
 PARTS = 4
-# Gaussians a task of the backward pass; each writes only its own rows.
-CHUNK = 256
-# Rows walked by the recurrence at most: its rounding error grows with their square.
-LONGEST_WALK = 16
+# Rows walked by the recurrence at most (even): its rounding error grows with their square.
+LONGEST_WALK = 24
 
 
 class Ellipse(NamedTuple):
@@ -49,7 +51,7 @@ class Ellipse(NamedTuple):
     slope: float        # Σxy / Σxx
     inverse_y: float    # 1 / Σy|x, the conic's yy element
     ratio: float        # exp(-1 / Σy|x)
-    rows: int           # rows between two seeds
+    rows: int           # rows between two seeds, even; 0: each row has its own seed
     half_width: float   # of the cut ellipse along x; negative: nothing to draw
     top: float          # dx where the cut ellipse reaches farthest along y
     squared_cut: float  # of the Mahalanobis distance within this plane
@@ -58,12 +60,12 @@ class Ellipse(NamedTuple):
 
 @njit(**INLINE)
 def walk_length(inverse_y: float, cut: float) -> float:
-    """Return how many rows a recurrence may run.
+    """Return how many rows a recurrence may run, an even number; 0 if not even two.
 
     Between the exponents -86 (flushed to 0) and -½ cut² lie at least (√172 - cut) √Σy|x rows.
     """
-    rows = math.floor((float32(12.6) - cut) / math.sqrt(inverse_y))
-    return float32(max(float32(1), min(float32(LONGEST_WALK), rows)))
+    pairs = math.floor(float32(0.5) * (float32(12.6) - cut) / math.sqrt(inverse_y))
+    return float32(2) * min(float32(LONGEST_WALK // 2), pairs)
 
 
 @njit(**INLINE)
@@ -96,24 +98,36 @@ def row_span(ellipse: Ellipse, left: float, right: float, height: int) -> tuple[
 
 
 @njit(**INLINE)
-def seed(ellipse: Ellipse, column: simd.vector, shift: simd.vector, dy: float) -> tuple:
-    """Return e and r of a strip at a row: ``column`` is the exponent's part that depends on dx only.
+def strip(ellipse: Ellipse, x: int, end: int, height: int) -> tuple:
+    """Return what the strip of columns from ``x`` on needs.
 
-    ``shift`` is slope · dx, the row where the strip's columns have their maximum.
+    Its first row, the row after the last, and vectors of: dx, the exponent's part that depends on dx
+    only, and the rows' distance from the centre at which each column has its maximum.
     """
-    half = float32(0.5)
-    distance = simd.subtract(simd.broadcast(dy), shift)
-    steep = simd.multiply(simd.broadcast(-ellipse.inverse_y), distance)
-    value = simd.exp(simd.multiply_add(simd.multiply(simd.broadcast(half), steep), distance, column))
-    ratio = simd.exp(simd.add(steep, simd.broadcast(-half * ellipse.inverse_y)))
-    return value, ratio
+    left = float32(x) - ellipse.u
+    top, bottom = row_span(ellipse, left, float32(min(x + LANES, end) - 1) - ellipse.u, height)
+    dx = simd.add(simd.lane_numbers(), simd.broadcast(left))
+    scaled = simd.multiply(simd.broadcast(float32(-0.5) * ellipse.inverse_xx), dx)
+    exponent = simd.multiply_add(scaled, dx, simd.broadcast(ellipse.bias))
+    return top, bottom, dx, exponent, simd.multiply(simd.broadcast(ellipse.slope), dx)
 
 
 @njit(**INLINE)
-def column_exponent(ellipse: Ellipse, dx: simd.vector) -> simd.vector:
-    """Return bias - ½ dx² / Σxx."""
-    scaled = simd.multiply(simd.broadcast(float32(-0.5) * ellipse.inverse_xx), dx)
-    return simd.multiply_add(scaled, dx, simd.broadcast(ellipse.bias))
+def seed(ellipse: Ellipse, exponent: simd.vector, shift: simd.vector, y: int) -> tuple:
+    """Return e at the rows y and y + 1, and what two rows further each is multiplied by."""
+    half, curvature = float32(0.5), simd.broadcast(-ellipse.inverse_y)
+    distance = simd.subtract(simd.broadcast(float32(y) - ellipse.v), shift)
+    steep = simd.multiply(curvature, distance)
+    e0 = simd.exp(simd.multiply_add(simd.multiply(simd.broadcast(half), steep), distance, exponent))
+    r = simd.exp(simd.add(steep, simd.broadcast(-half * ellipse.inverse_y)))
+    if ellipse.rows > 0:
+        e1 = simd.multiply(e0, r)
+    else:
+        distance = simd.add(distance, simd.broadcast(float32(1)))
+        steep = simd.multiply(simd.multiply(curvature, simd.broadcast(half)), distance)
+        e1 = simd.exp(simd.multiply_add(steep, distance, exponent))
+    r0 = simd.multiply(simd.multiply(r, simd.broadcast(ellipse.ratio)), r)
+    return e0, e1, r0, simd.multiply(r0, simd.broadcast(ellipse.ratio * ellipse.ratio))
 
 
 @njit(**INLINE)
@@ -121,29 +135,27 @@ def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: 
                 ellipse: Ellipse, amplitude: float, threshold: simd.vector) -> None:
     """Add amplitude · e to a padded image that begins at ``start`` of a flat array.
 
-    ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing. Lanes
-    beyond ``width`` fall into the padding: stride >= width + LANES.
+    ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
     """
     first, end = column_span(ellipse, width)
-    amplitudes, ratio = simd.broadcast(amplitude), simd.broadcast(ellipse.ratio)
+    amplitudes, step = simd.broadcast(amplitude), max(2, ellipse.rows)
+    squared = ellipse.ratio * ellipse.ratio
+    bend = simd.broadcast(squared * squared)
     for x in range(first, end, LANES):
-        left = float32(x) - ellipse.u
-        right = float32(min(x + LANES, end) - 1) - ellipse.u
-        y, bottom = row_span(ellipse, left, right, height)
-        dx = simd.add(simd.lane_numbers(), simd.broadcast(left))
-        column = column_exponent(ellipse, dx)
-        shift = simd.multiply(simd.broadcast(ellipse.slope), dx)
+        y, bottom, _, exponent, shift = strip(ellipse, x, end, height)
         at = start + y * stride + x
         while y < bottom:
-            stop = min(y + ellipse.rows, bottom)
-            e, r = seed(ellipse, column, shift, float32(y) - ellipse.v)
-            for _ in range(stop - y):
-                kept = simd.where_at_least(e, threshold, e)
+            e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
+            for _ in range((min(step, bottom - y) + 1) // 2):
+                kept = simd.where_at_least(e0, threshold, e0)
                 simd.store(image, at, simd.multiply_add(amplitudes, kept, simd.load(image, at)))
-                e = simd.multiply(e, r)
-                r = simd.multiply(r, ratio)
                 at += stride
-            y = stop
+                kept = simd.where_at_least(e1, threshold, e1)
+                simd.store(image, at, simd.multiply_add(amplitudes, kept, simd.load(image, at)))
+                at += stride
+                e0, e1 = simd.multiply(e0, r0), simd.multiply(e1, r1)
+                r0, r1 = simd.multiply(r0, bend), simd.multiply(r1, bend)
+            y += step
 
 
 @njit(**INLINE)
@@ -155,32 +167,30 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
     of the image must hold zeros.
     """
     first, end = column_span(ellipse, width)
-    ratio, one = simd.broadcast(ellipse.ratio), float32(1)
+    step, squared = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio
+    bend, one, two = simd.broadcast(squared * squared), simd.broadcast(float32(1)), float32(2)
     m0 = mx = my = mxx = mxy = myy = simd.broadcast(float32(0))
     for x in range(first, end, LANES):
-        left = float32(x) - ellipse.u
-        right = float32(min(x + LANES, end) - 1) - ellipse.u
-        y, bottom = row_span(ellipse, left, right, height)
-        dx = simd.add(simd.lane_numbers(), simd.broadcast(left))
-        column = column_exponent(ellipse, dx)
-        shift = simd.multiply(simd.broadcast(ellipse.slope), dx)
+        y, bottom, _, exponent, shift = strip(ellipse, x, end, height)
         at = start + y * stride + x
         s0 = s1 = s2 = simd.broadcast(float32(0))
         while y < bottom:
-            stop = min(y + ellipse.rows, bottom)
-            e, r = seed(ellipse, column, shift, float32(y) - ellipse.v)
-            dy = float32(y) - center[1]
-            for _ in range(stop - y):
-                w = simd.where_at_least(e, threshold, simd.multiply(e, simd.load(image, at)))
-                wy = simd.multiply(w, simd.broadcast(dy))
-                s0 = simd.add(s0, w)
-                s1 = simd.add(s1, wy)
-                s2 = simd.multiply_add(wy, simd.broadcast(dy), s2)
-                e = simd.multiply(e, r)
-                r = simd.multiply(r, ratio)
-                dy += one
+            e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
+            dy = simd.broadcast(float32(y) - center[1])
+            for _ in range((min(step, bottom - y) + 1) // 2):
+                below = simd.add(dy, one)
+                w0 = simd.where_at_least(e0, threshold, simd.multiply(e0, simd.load(image, at)))
                 at += stride
-            y = stop
+                w1 = simd.where_at_least(e1, threshold, simd.multiply(e1, simd.load(image, at)))
+                at += stride
+                y0, y1 = simd.multiply(w0, dy), simd.multiply(w1, below)
+                s0 = simd.add(s0, simd.add(w0, w1))
+                s1 = simd.add(s1, simd.add(y0, y1))
+                s2 = simd.multiply_add(y1, below, simd.multiply_add(y0, dy, s2))
+                dy = simd.add(dy, simd.broadcast(two))
+                e0, e1 = simd.multiply(e0, r0), simd.multiply(e1, r1)
+                r0, r1 = simd.multiply(r0, bend), simd.multiply(r1, bend)
+            y += step
         dx = simd.add(simd.lane_numbers(), simd.broadcast(float32(x) - center[0]))
         sx = simd.multiply(s0, dx)
         m0, mx, my = simd.add(m0, s0), simd.add(mx, sx), simd.add(my, s1)
@@ -190,125 +200,61 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
 
 
 @njit(**INLINE)
-def gather_mass(image: np.ndarray, stride: int, height: int, width: int, ellipse: Ellipse,
-                threshold: simd.vector) -> float:
-    """Return the sum of image · e: :func:`gather_ellipse` without the higher moments."""
-    first, end = column_span(ellipse, width)
-    ratio, mass = simd.broadcast(ellipse.ratio), simd.broadcast(float32(0))
-    for x in range(first, end, LANES):
-        left = float32(x) - ellipse.u
-        right = float32(min(x + LANES, end) - 1) - ellipse.u
-        y, bottom = row_span(ellipse, left, right, height)
-        dx = simd.add(simd.lane_numbers(), simd.broadcast(left))
-        column = column_exponent(ellipse, dx)
-        shift = simd.multiply(simd.broadcast(ellipse.slope), dx)
-        at = y * stride + x
-        while y < bottom:
-            stop = min(y + ellipse.rows, bottom)
-            e, r = seed(ellipse, column, shift, float32(y) - ellipse.v)
-            for _ in range(stop - y):
-                kept = simd.where_at_least(e, threshold, e)
-                mass = simd.multiply_add(kept, simd.load(image, at), mass)
-                e = simd.multiply(e, r)
-                r = simd.multiply(r, ratio)
-                at += stride
-            y = stop
-    return simd.total(mass)
-
-
-@njit(**INLINE)
 def cut_threshold(cut: float) -> simd.vector:
     """Return exp(-½ cut²) in all lanes."""
     return simd.broadcast(float32(math.exp(float32(-0.5) * cut * cut)))
 
 
-@njit(**SERIAL)
-def _splat_range(table: np.ndarray, densities: np.ndarray, begin: int, end: int, image: np.ndarray,
-                 stride: int, height: int, width: int, cut: float) -> None:
-    threshold = cut_threshold(cut)
-    image[:] = float32(0)
-    for i in range(begin, end):
-        amplitude = densities[i] * table[i, FACTOR]
-        if amplitude != float32(0):
-            add_ellipse(image, 0, stride, height, width, read_ellipse(table, i), amplitude, threshold)
+@njit(**KERNEL)
+def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts: np.ndarray,
+          height: int, width: int, cut: float) -> None:
+    """Write Σ densities · factor · e into the partial images [begin, end).
 
-
-@njit(**PARALLEL)
-def splat(table: np.ndarray, densities: np.ndarray, parts: np.ndarray, image: np.ndarray,
-          cut: float) -> None:
-    """Write Σ densities · factor · e into ``image`` (H, W).
-
-    ``parts`` is work space, (PARTS, H · (W + LANES)): part k sums its share of the Gaussians, then
-    the parts are added pixel by pixel, in order.
+    ``parts`` is (PARTS, (H + 1) · (W + LANES)); part k takes its share of the Gaussians, in order.
     """
-    count, tasks = table.shape[0], parts.shape[0]
-    height, width = image.shape
-    stride = width + LANES
-    for part in prange(tasks):
-        _splat_range(table, densities, count * part // tasks, count * (part + 1) // tasks,
-                     parts[part], stride, height, width, cut)
-    for y in prange(height):
-        for x in range(width):
-            value = parts[0, y * stride + x]
-            for part in range(1, tasks):
-                value += parts[part, y * stride + x]
-            image[y, x] = value
+    threshold = cut_threshold(cut)
+    count, shares = table.shape[0], parts.shape[0]
+    for part in range(begin, end):
+        image = parts[part]
+        image[:] = float32(0)
+        for i in range(count * part // shares, count * (part + 1) // shares):
+            amplitude = densities[i] * table[i, FACTOR]
+            if amplitude != float32(0):
+                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i), amplitude,
+                            threshold)
 
 
-@njit(**SERIAL)
-def _gather_range(table: np.ndarray, begin: int, end: int, image: np.ndarray, stride: int, height: int,
-                  width: int, cut: float, moments: np.ndarray) -> None:
+@njit(**KERNEL)
+def gather(begin: int, end: int, table: np.ndarray, padded: np.ndarray, height: int, width: int,
+           cut: float, moments: np.ndarray) -> None:
+    """Write the moments (N, 6) of the padded image under the footprints [begin, end).
+
+    They are the sums of image · e · (1, dx, dy, dx², dx dy, dy²).
+    """
     threshold = cut_threshold(cut)
     for i in range(begin, end):
         ellipse = read_ellipse(table, i)
-        m0, mx, my, mxx, mxy, myy = gather_ellipse(image, 0, stride, height, width, ellipse,
+        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width, ellipse,
                                                    (ellipse.u, ellipse.v), threshold)
         moments[i, 0], moments[i, 1], moments[i, 2] = simd.total(m0), simd.total(mx), simd.total(my)
         moments[i, 3], moments[i, 4] = simd.total(mxx), simd.total(mxy)
         moments[i, 5] = simd.total(myy)
 
 
-@njit(**PARALLEL)
-def gather(table: np.ndarray, padded: np.ndarray, height: int, width: int, cut: float,
-           moments: np.ndarray) -> None:
-    """Write each footprint's moments (N, 6) of the padded image (H · (W + LANES),).
-
-    They are the sums of image · e · (1, dx, dy, dx², dx dy, dy²).
-    """
-    count = table.shape[0]
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        _gather_range(table, begin, min(begin + CHUNK, count), padded, width + LANES, height, width,
-                      cut, moments)
+def padded_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape (..., H + 1, W + LANES) of the padded form of images (..., H, W)."""
+    return (*shape[:-2], shape[-2] + 1, shape[-1] + LANES)
 
 
-@njit(**SERIAL)
-def _backproject_range(table: np.ndarray, begin: int, end: int, image: np.ndarray, stride: int,
-                       height: int, width: int, cut: float, out: np.ndarray) -> None:
-    threshold = cut_threshold(cut)
-    for i in range(begin, end):
-        out[i] = table[i, FACTOR] * gather_mass(image, stride, height, width, read_ellipse(table, i),
-                                                threshold)
-
-
-@njit(**PARALLEL)
-def backproject(table: np.ndarray, padded: np.ndarray, height: int, width: int, cut: float,
-                out: np.ndarray) -> None:
-    """Write the transpose of :func:`splat`, factor · Σ image · e, into ``out`` (N,)."""
-    count = table.shape[0]
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        _backproject_range(table, begin, min(begin + CHUNK, count), padded, width + LANES, height,
-                           width, cut, out)
-
-
-@njit(**PARALLEL)
 def pad(image: np.ndarray, padded: np.ndarray) -> None:
-    """Copy an image (H, W) into rows of W + LANES, zeros behind."""
+    """Copy images (..., H, W) into their padded form, zeros around."""
+    height, width = image.shape[-2:]
+    padded[..., :height, :width] = image
+    padded[..., height:, :] = 0
+    padded[..., width:] = 0
+
+
+def add_parts(parts: np.ndarray, image: np.ndarray) -> None:
+    """Write the sum of padded partial images (PARTS, H + 1, W + LANES), in order, into (H, W)."""
     height, width = image.shape
-    stride = width + LANES
-    for y in prange(height):
-        for x in range(width):
-            padded[y * stride + x] = image[y, x]
-        for x in range(width, stride):
-            padded[y * stride + x] = float32(0)
+    np.add.reduce(parts[:, :height, :width], axis=0, out=image)

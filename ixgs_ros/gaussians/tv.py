@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from ixgs_ros.gaussians.jit import PARALLEL
+from ixgs_ros.gaussians.jit import KERNEL
+from ixgs_ros.gaussians.team import team_of
 
 
-@njit(**PARALLEL)
-def _inverse_lengths(volume: np.ndarray, epsilon: float, inverse: np.ndarray,
+@njit(**KERNEL)
+def _inverse_lengths(begin: int, end: int, volume: np.ndarray, epsilon: float, inverse: np.ndarray,
                      layer_sums: np.ndarray) -> None:
-    """Write 1 / √(|D|² + ε²) for each voxel, and the sum of the roots for each layer."""
+    """Write 1 / √(|D|² + ε²) for the layers [begin, end), and the sum of the roots of each layer."""
     depth, height, width = volume.shape
-    for z in prange(depth):
+    for z in range(begin, end):
         above = min(z + 1, depth - 1)
         value = 0.0
         for y in range(height):
@@ -31,11 +32,12 @@ def _inverse_lengths(volume: np.ndarray, epsilon: float, inverse: np.ndarray,
         layer_sums[z] = value
 
 
-@njit(**PARALLEL)
-def _divergence(volume: np.ndarray, inverse: np.ndarray, gradient: np.ndarray) -> None:
+@njit(**KERNEL)
+def _divergence(begin: int, end: int, volume: np.ndarray, inverse: np.ndarray,
+                gradient: np.ndarray) -> None:
     """Write -div(D / √(|D|² + ε²)): each voxel gathers its own and its three lower neighbours'."""
     depth, height, width = volume.shape
-    for z in prange(depth):
+    for z in range(begin, end):
         for y in range(height):
             for x in range(width):
                 here, own = volume[z, y, x], inverse[z, y, x]
@@ -56,7 +58,8 @@ def _divergence(volume: np.ndarray, inverse: np.ndarray, gradient: np.ndarray) -
 
 
 def total_variation(volume: np.ndarray, epsilon: float,
-                    out: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+                    out: np.ndarray | None = None,
+                    threads: int | None = None) -> tuple[float, np.ndarray]:
     """Return the smoothed isotropic total variation and its gradient.
 
     TV = Σ √(|D|² + ε²) - ε over all voxels, D the three forward differences of neighbouring voxels
@@ -66,6 +69,7 @@ def total_variation(volume: np.ndarray, epsilon: float,
         volume: (z, y, x) float32, 1/m.
         epsilon: 1/m, > 0: differences well below it are smoothed, those above are kept as edges.
         out: (2, z, y, x) float32 work space: the gradient is written into ``out[0]``.
+        threads: how many to use; NUMBA_NUM_THREADS (all cores) if None.
 
     Returns:
         The value in 1/m, and d value / d volume, (z, y, x) float32, no unit.
@@ -81,6 +85,7 @@ def total_variation(volume: np.ndarray, epsilon: float,
     work = np.empty((2, *volume.shape), np.float32) if out is None else out
     gradient, inverse = work
     layers = np.empty(len(volume))
-    _inverse_lengths(volume, np.float32(epsilon), inverse, layers)
-    _divergence(volume, inverse, gradient)
+    team = team_of(threads)
+    team.run(_inverse_lengths, len(volume), volume, np.float32(epsilon), inverse, layers)
+    team.run(_divergence, len(volume), volume, inverse, gradient)
     return float(layers.sum()) - float(np.float32(epsilon)) * volume.size, gradient

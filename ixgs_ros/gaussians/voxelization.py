@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import float32, njit, prange
+from numba import float32, njit
 
 from ixgs_ros.gaussians import simd
-from ixgs_ros.gaussians.jit import INLINE, PARALLEL, SERIAL
-from ixgs_ros.gaussians.splatting import (CHUNK, LANES, Ellipse, add_ellipse, cut_threshold,
+from ixgs_ros.gaussians.jit import INLINE, KERNEL
+from ixgs_ros.gaussians.splatting import (LANES, Ellipse, add_ellipse, cut_threshold,
                                           gather_ellipse, walk_length)
 from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, rotation_rows, row, times,
                                         unit_quaternion, write_quaternion_gradient)
@@ -29,7 +29,7 @@ from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, rotation_r
 (CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, SLOPE, INVERSE_Y, RATIO, ROWS, TOP,
  HALF_DEPTH) = range(13)
 BOX_COLUMNS = 13
-# Layers a task of the forward pass; a layer's sum does not depend on it.
+# Layers filled together, so that they stay in the cache; a layer's sum does not depend on it.
 SLAB = 8
 
 
@@ -77,38 +77,25 @@ def write_box_row(table: np.ndarray, i: int, c: Triple, ax: Triple, ay: Triple, 
     return reach < float32(1e9) and volume * volume > float32(0)
 
 
-@njit(**SERIAL)
-def _prepare_range(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, frame: np.ndarray,
-                   shape: tuple[int, int, int], cut: float, begin: int, end: int,
-                   table: np.ndarray) -> int:
+@njit(**KERNEL)
+def prepare(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
+            frame: np.ndarray, shape: tuple[int, int, int], cut: float, table: np.ndarray) -> int:
+    """Write rows [begin, end) of the table of Gaussians in a box; return how many are not finite.
+
+    ``frame`` is (15,) float64: the box's axes as rows in the reference frame (9), the centre of its
+    first voxel (3, metres) and its spacings (3, metres). ``half_depth`` < 0 marks what misses it.
+    """
     inverse = (float32(1 / frame[12]), float32(1 / frame[13]), float32(1 / frame[14]))
     bad = 0
     for i in range(begin, end):
         s = row(scales, i)
         rx, ry, rz = box_rows(frame, quaternions, i)
-        ax = (rx[0] * s[0] * inverse[0], rx[1] * s[1] * inverse[0], rx[2] * s[2] * inverse[0])
-        ay = (ry[0] * s[0] * inverse[1], ry[1] * s[1] * inverse[1], ry[2] * s[2] * inverse[1])
-        az = (rz[0] * s[0] * inverse[2], rz[1] * s[1] * inverse[2], rz[2] * s[2] * inverse[2])
+        ax = times(rx, (s[0] * inverse[0], s[1] * inverse[0], s[2] * inverse[0]))
+        ay = times(ry, (s[0] * inverse[1], s[1] * inverse[1], s[2] * inverse[1]))
+        az = times(rz, (s[0] * inverse[2], s[1] * inverse[2], s[2] * inverse[2]))
         if not write_box_row(table, i, into_box(means, i, frame), ax, ay, az, shape, cut):
             table[i, HALF_DEPTH] = float32(-1)
             bad += 1
-    return bad
-
-
-@njit(**PARALLEL)
-def prepare(means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, frame: np.ndarray,
-            shape: tuple[int, int, int], cut: float, table: np.ndarray) -> int:
-    """Write the table of Gaussians in a box; return how many have no finite numbers there.
-
-    ``frame`` is (15,) float64: the box's axes as rows in the reference frame (9), the centre of its
-    first voxel (3, metres) and its spacings (3, metres). ``half_depth`` < 0 marks what misses it.
-    """
-    count = means.shape[0]
-    bad = 0
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        bad += _prepare_range(means, scales, quaternions, frame, shape, cut, begin,
-                              min(begin + CHUNK, count), table)
     return bad
 
 
@@ -133,58 +120,54 @@ def layer_ellipse(table: np.ndarray, i: int, dz: float, cut: float) -> Ellipse:
                    left, float32(-0.5) * distance)
 
 
-@njit(**SERIAL)
-def _fill_layers(table: np.ndarray, densities: np.ndarray, norm: float, cut: float, first: int,
-                 end: int, height: int, width: int, padded: np.ndarray) -> None:
-    threshold = cut_threshold(cut)
-    stride = width + LANES
-    padded[first * height * stride:end * height * stride] = float32(0)
-    for i in range(table.shape[0]):
-        low, high = layer_span(table, i, first, end)
-        amplitude = norm * densities[i]
-        if amplitude == float32(0):
-            continue
-        for z in range(low, high):
-            ellipse = layer_ellipse(table, i, float32(z) - table[i, CZ], cut)
-            add_ellipse(padded, z * height * stride, stride, height, width, ellipse, amplitude,
-                        threshold)
+@njit(**KERNEL)
+def fill(begin: int, end: int, table: np.ndarray, densities: np.ndarray, norm: float, cut: float,
+         padded: np.ndarray, volume: np.ndarray) -> None:
+    """Write Σ norm · densities · e into the layers [begin, end) of ``volume`` (z, y, x), 1/m.
 
-
-@njit(**PARALLEL)
-def fill(table: np.ndarray, densities: np.ndarray, norm: float, cut: float, padded: np.ndarray,
-         volume: np.ndarray) -> None:
-    """Write Σ norm · densities · e into ``volume`` (z, y, x), 1/m.
-
-    ``padded`` is work space of z · y · (x + LANES) floats. Each voxel sums the Gaussians in order.
+    ``padded`` is work space, z · (y + 1) · (x + LANES). Each voxel sums the Gaussians in order.
     """
-    depth, height, width = volume.shape
+    threshold = cut_threshold(cut)
+    _, height, width = volume.shape
     stride = width + LANES
-    for task in prange((depth + SLAB - 1) // SLAB):
-        first, end = task * SLAB, min(depth, task * SLAB + SLAB)
-        _fill_layers(table, densities, norm, cut, first, end, height, width, padded)
-        for z in range(first, end):
+    layer = (height + 1) * stride
+    for first in range(begin, end, SLAB):
+        last = min(first + SLAB, end)
+        padded[first * layer:last * layer] = float32(0)
+        for i in range(table.shape[0]):
+            low, high = layer_span(table, i, first, last)
+            amplitude = norm * densities[i]
+            if amplitude == float32(0):
+                continue
+            for z in range(low, high):
+                ellipse = layer_ellipse(table, i, float32(z) - table[i, CZ], cut)
+                add_ellipse(padded, z * layer, stride, height, width, ellipse, amplitude, threshold)
+        for z in range(first, last):
             for y in range(height):
-                start = (z * height + y) * stride
-                for x in range(width):
-                    volume[z, y, x] = padded[start + x]
+                start = z * layer + y * stride
+                volume[z, y] = padded[start:start + width]
 
 
-@njit(**SERIAL)
-def _gather_layers(table: np.ndarray, begin: int, end: int, shape: tuple[int, int, int], cut: float,
-                   padded: np.ndarray, moments: np.ndarray) -> None:
+@njit(**KERNEL)
+def gather_box(begin: int, end: int, table: np.ndarray, padded: np.ndarray,
+               shape: tuple[int, int, int], cut: float, moments: np.ndarray) -> None:
+    """Write the moments (N, 10) of a padded volume under the Gaussians [begin, end).
+
+    They are the sums of volume · e · (1, x, y, z, xx, xy, xz, yy, yz, zz), distances in indices.
+    """
     depth, height, width = shape
     threshold = cut_threshold(cut)
     stride = width + LANES
+    layer = (height + 1) * stride
     zero = simd.broadcast(float32(0))
     for i in range(begin, end):
         m0 = mx = my = mz = mxx = mxy = mxz = myy = myz = mzz = zero
-        center = (table[i, CX], table[i, CY])
         low, high = layer_span(table, i, 0, depth)
         for z in range(low, high):
             dz = float32(z) - table[i, CZ]
             g0, gx, gy, gxx, gxy, gyy = gather_ellipse(
-                padded, z * height * stride, stride, height, width, layer_ellipse(table, i, dz, cut),
-                center, threshold)
+                padded, z * layer, stride, height, width, layer_ellipse(table, i, dz, cut),
+                (table[i, CX], table[i, CY]), threshold)
             up = simd.broadcast(dz)
             m0, mx, my = simd.add(m0, g0), simd.add(mx, gx), simd.add(my, gy)
             mxx, mxy, myy = simd.add(mxx, gxx), simd.add(mxy, gxy), simd.add(myy, gyy)
@@ -192,26 +175,35 @@ def _gather_layers(table: np.ndarray, begin: int, end: int, shape: tuple[int, in
             mz, mzz = simd.add(mz, gz), simd.multiply_add(gz, up, mzz)
             mxz, myz = simd.multiply_add(gx, up, mxz), simd.multiply_add(gy, up, myz)
         moments[i, 0], moments[i, 1], moments[i, 2] = simd.total(m0), simd.total(mx), simd.total(my)
-        moments[i, 3], moments[i, 4], moments[i, 5] = simd.total(mz), simd.total(mxx), simd.total(mxy)
-        moments[i, 6], moments[i, 7], moments[i, 8] = simd.total(mxz), simd.total(myy), simd.total(myz)
+        moments[i, 3], moments[i, 4] = simd.total(mz), simd.total(mxx)
+        moments[i, 5], moments[i, 6] = simd.total(mxy), simd.total(mxz)
+        moments[i, 7], moments[i, 8] = simd.total(myy), simd.total(myz)
         moments[i, 9] = simd.total(mzz)
 
 
-@njit(**PARALLEL)
-def gather_box(table: np.ndarray, padded: np.ndarray, shape: tuple[int, int, int], cut: float,
-               moments: np.ndarray) -> None:
-    """Write each Gaussian's moments (N, 10) of a padded volume: 1, x, y, z, xx, xy, xz, yy, yz, zz."""
-    count = table.shape[0]
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        _gather_layers(table, begin, min(begin + CHUNK, count), shape, cut, padded, moments)
+@njit(**INLINE)
+def whitened_moments(m: np.ndarray, rotation: tuple, h: Triple, inverse: Triple) -> tuple:
+    """Return A⁻¹ m and T = A⁻¹ M A⁻ᵀ of a row of moments: A⁻¹ = diag(1/s) (frame R)ᵀ diag(h)."""
+    first = times(combined(times((m[1], m[2], m[3]), h), rotation), inverse)
+    half = (times(combined(times((m[4], m[5], m[6]), h), rotation), inverse),
+            times(combined(times((m[5], m[7], m[8]), h), rotation), inverse),
+            times(combined(times((m[6], m[8], m[9]), h), rotation), inverse))
+    # The columns of (A⁻¹)ᵀ.
+    x, y, z = (times(inverse, rotation[0]), times(inverse, rotation[1]), times(inverse, rotation[2]))
+    return first, (combined(times(h, (x[0], y[0], z[0])), half),
+                   combined(times(h, (x[1], y[1], z[1])), half),
+                   combined(times(h, (x[2], y[2], z[2])), half))
 
 
-@njit(**SERIAL)
-def _chain_box_range(scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray,
-                     frame: np.ndarray, norm: float, moments: np.ndarray, begin: int, end: int,
-                     d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
-                     d_densities: np.ndarray) -> None:
+@njit(**KERNEL)
+def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray,
+              frame: np.ndarray, norm: float, moments: np.ndarray, d_means: np.ndarray,
+              d_log_scales: np.ndarray, d_quaternions: np.ndarray, d_densities: np.ndarray) -> None:
+    """Write d loss / d parameters from the moments (N, 10) of d loss / d volume.
+
+    With A = diag(1/h) (frame R) diag(s) and a the amplitude: dL/dp = a R diag(1/s) A⁻¹ m,
+    dL/d ln s_k = a T_kk, dL/dθ_x = a T_zy (s_y/s_z - s_z/s_y) and cyclically.
+    """
     h = (float32(frame[12]), float32(frame[13]), float32(frame[14]))
     axes = ((float32(frame[0]), float32(frame[1]), float32(frame[2])),
             (float32(frame[3]), float32(frame[4]), float32(frame[5])),
@@ -220,57 +212,15 @@ def _chain_box_range(scales: np.ndarray, quaternions: np.ndarray, densities: np.
         s, amplitude = row(scales, i), norm * densities[i]
         rotation = box_rows(frame, quaternions, i)
         inverse = (float32(1) / s[0], float32(1) / s[1], float32(1) / s[2])
-        # Whitened moments A⁻¹ m and T = A⁻¹ M A⁻ᵀ, where A⁻¹ = diag(1/s) (frame R)ᵀ diag(h).
-        m = moments[i]
-        first = times(combined(times((m[1], m[2], m[3]), h), rotation), inverse)
-        mx, my, mz = times((m[4], m[5], m[6]), h), times((m[5], m[7], m[8]), h), \
-            times((m[6], m[8], m[9]), h)
-        half = (combined(mx, rotation), combined(my, rotation), combined(mz, rotation))
-        columns = ((h[0] * rotation[0][0], h[1] * rotation[1][0], h[2] * rotation[2][0]),
-                   (h[0] * rotation[0][1], h[1] * rotation[1][1], h[2] * rotation[2][1]),
-                   (h[0] * rotation[0][2], h[1] * rotation[1][2], h[2] * rotation[2][2]))
-        tx = times(times(combined(columns[0], half), inverse), (inverse[0], inverse[0], inverse[0]))
-        ty = times(times(combined(columns[1], half), inverse), (inverse[1], inverse[1], inverse[1]))
-        tz = times(times(combined(columns[2], half), inverse), (inverse[2], inverse[2], inverse[2]))
-        # dL/dp = R diag(1/s) A⁻¹ m: the box's spacing drops out.
+        first, (tx, ty, tz) = whitened_moments(moments[i], rotation, h, inverse)
         local = times(first, inverse)
         dp = combined((dot(rotation[0], local), dot(rotation[1], local), dot(rotation[2], local)), axes)
         body = (amplitude * tz[1] * (s[1] * inverse[2] - s[2] * inverse[1]),
                 amplitude * tx[2] * (s[2] * inverse[0] - s[0] * inverse[2]),
                 amplitude * ty[0] * (s[0] * inverse[1] - s[1] * inverse[0]))
         write_quaternion_gradient(d_quaternions, i, quaternions, body)
-        d_densities[i] = norm * m[0]
+        d_densities[i] = norm * moments[i, 0]
         d_log_scales[i, 0], d_log_scales[i, 1] = amplitude * tx[0], amplitude * ty[1]
         d_log_scales[i, 2] = amplitude * tz[2]
         for k in range(3):
             d_means[i, k] = amplitude * dp[k]
-
-
-@njit(**PARALLEL)
-def chain_box(scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray, frame: np.ndarray,
-              norm: float, moments: np.ndarray, d_means: np.ndarray, d_log_scales: np.ndarray,
-              d_quaternions: np.ndarray, d_densities: np.ndarray) -> None:
-    """Write d loss / d parameters from the moments (N, 10) of d loss / d volume.
-
-    With A = diag(1/h) (frame R) diag(s): dL/d ln s_k = a T_kk and dL/dθ_x = a T_zy (s_y/s_z - s_z/s_y)
-    with its two rotations, T the whitened second moments and a the amplitude.
-    """
-    count = scales.shape[0]
-    for task in prange((count + CHUNK - 1) // CHUNK):
-        begin = task * CHUNK
-        _chain_box_range(scales, quaternions, densities, frame, norm, moments, begin,
-                         min(begin + CHUNK, count), d_means, d_log_scales, d_quaternions, d_densities)
-
-
-@njit(**PARALLEL)
-def pad_box(volume: np.ndarray, padded: np.ndarray) -> None:
-    """Copy a volume (z, y, x) into rows of x + LANES, zeros behind."""
-    depth, height, width = volume.shape
-    stride = width + LANES
-    for z in prange(depth):
-        for y in range(height):
-            start = (z * height + y) * stride
-            for x in range(width):
-                padded[start + x] = volume[z, y, x]
-            for x in range(width, stride):
-                padded[start + x] = float32(0)
