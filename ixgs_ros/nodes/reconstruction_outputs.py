@@ -10,7 +10,7 @@ from visualization_msgs.msg import MarkerArray
 
 from ixgs.msg import ReconstructionStatus, ShotReport, VoxelVolume
 from ixgs_ros.gaussians.model import GaussianModel
-from ixgs_ros.nodes.reconstruction_session import Status
+from ixgs_ros.nodes.reconstruction_results import Status
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.lifecycle import ManagedNode

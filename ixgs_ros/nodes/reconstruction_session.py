@@ -7,23 +7,19 @@ thread. The reconstruction counts its work in steps; here seconds become steps.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 import threading
 import time
-from typing import Protocol
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ixgs.msg import Shot as ShotMessage
 from ixgs_ros.gaussians.model import GaussianModel
-from ixgs_ros.geometry import View
+from ixgs_ros.nodes.reconstruction_results import RequestError, Sinks, Status, to_fit
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
-from ixgs_ros.reconstruction.fit import ShotFit
 from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.ros.markers import DrawnShot
 from ixgs_ros.ros.messages import MessageError, to_ns
-from ixgs_ros.ros.shot_message import Fit, from_shot_message
+from ixgs_ros.ros.shot_message import from_shot_message
 from ixgs_ros.ros.volume_message import fitting_grid, VolumeInfo
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Refusal, Verdict
@@ -37,65 +33,6 @@ PUBLISH_SHARE = 0.25
 GATHER_S = 0.5
 # Refused shots that are drawn; the oldest goes first.
 REFUSED_DRAWN = 50
-
-
-class RequestError(ValueError):
-    """A service asks for what cannot be done; the message says what was expected."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """The state of the reconstruction; the fields are ``ixgs/msg/ReconstructionStatus``'s."""
-
-    stamp_ns: int
-    state: str
-    views: int
-    refused: int
-    gaussians: int
-    steps: int
-    revision: int
-    held_out_residual: float
-    converged: bool
-    last_latency: float
-    region: Region | None
-
-
-class Sinks(Protocol):
-    """Where the results go; called on the compute thread."""
-
-    def volume(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
-        """Take a new volume, float32 (z, y, x) in 1/m."""
-
-    def gaussians(self, model: GaussianModel, stamp_ns: int) -> None:
-        """Take the Gaussians of the volume just published."""
-
-    def report(self, shot_id: int, stamp_ns: int, verdict: Verdict, fit: Fit | None = None,
-               steady_ns: int = 0) -> None:
-        """Take the report of a shot."""
-
-    def scene(self, shots: list[DrawnShot], region: Region | None, stamp_ns: int) -> None:
-        """Take what is drawn beside the volume."""
-
-    def status(self, status: Status) -> None:
-        """Take the status after a change."""
-
-    def failed(self, what: str, error: Exception) -> None:
-        """Take an exception that was not foreseen."""
-
-
-def to_fit(found: ShotFit, reported: View) -> Fit:
-    """Return a fit as reports have it: the pose's correction along the reference frame's axes.
-
-    Args:
-        found: of the reconstruction; its correction is ``corrected source from reported source``.
-        reported: the view as the tracker gave it.
-    """
-    reference_from_reported = reported.reference_from_source
-    moved = found.pose_correction.inverse()
-    turn = reference_from_reported.rotation
-    return Fit(found.residual, found.exposure_offset, found.scale,
-               pose_translation=turn @ moved.translation,
-               pose_rotation=turn @ Rotation.from_matrix(moved.rotation).as_rotvec())
 
 
 class ReconstructionSession:
@@ -224,8 +161,6 @@ class ReconstructionSession:
         start = time.monotonic()
         if self._refine_for(CHUNK_S) == 0:
             return False
-        if self._reconstructor.converged:
-            return self._publish_last()
         elapsed = time.monotonic() - start
         share = self._config.refine.cpu_share
         self._resting_until = time.monotonic() + elapsed * (1.0 - share) / share

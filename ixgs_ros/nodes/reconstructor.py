@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import Point, Vector3
-import numpy as np
 from std_srvs.srv import SetBool, Trigger
 
 from ixgs.msg import Shot
 from ixgs.srv import GetVolume, SaveVolume, SetRegion
-from ixgs_ros.geometry import RigidTransform
 from ixgs_ros.nodes.reconstruction_outputs import ReconstructionOutputs
-from ixgs_ros.nodes.reconstruction_session import ReconstructionSession, RequestError
+from ixgs_ros.nodes.reconstruction_results import RequestError
+from ixgs_ros.nodes.reconstruction_session import ReconstructionSession
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.nodes.warm_up import warm_up
 from ixgs_ros.parameters import check_value, parameters_of
 from ixgs_ros.ros import qos
-from ixgs_ros.ros.lifecycle import ConfigurationError, ManagedNode
+from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.messages import to_ns
 from ixgs_ros.ros.volume_message import volume_to_message, voxel_bytes
 from ixgs_ros.ros.worker import Worker, WorkerFull
@@ -52,8 +51,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
     def configure(self, config: ReconstructorConfig) -> None:
         """Allocate the model, compile the kernels, offer topics and services."""
         self._config = config
-        self._lps_from_reference = _rigid(config.lps_from_reference.rotation,
-                                          config.lps_from_reference.translation)
+        self._lps_from_reference = config.lps_from_reference.transform()
         self._results = ReconstructionOutputs(self, config, lambda: self._session.waiting)
         self._session = ReconstructionSession(config, self._results)
         self._worker = Worker('reconstruction', REQUESTS, self._session.work, self._failed)
@@ -207,9 +205,3 @@ def _writable(text: str) -> Path:
         raise RequestError(f'expected an existing folder, got {str(path.parent)!r}')
     return path
 
-
-def _rigid(rotation: tuple[float, ...], translation: tuple[float, ...]) -> RigidTransform:
-    try:
-        return RigidTransform.from_quaternion(np.array(rotation), np.array(translation))
-    except ValueError as error:
-        raise ConfigurationError(f'lps_from_reference: {error}') from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ixgs_ros.nodes.lps_config import LpsConfig
 from ixgs_ros.parameters import setting
 from ixgs_ros.reconstruction.config import ReconstructionConfig, RefineConfig
 
@@ -29,18 +30,6 @@ class PublishConfig:
         low=0.0, high=10.0)
     max_points: int = setting(
         60_000, 'Gaussians sent as points, those that attenuate most', low=0, high=1_000_000)
-
-
-@dataclass(frozen=True)
-class LpsConfig:
-    """How files are oriented: the pose of the reference frame in DICOM's patient axes."""
-
-    translation: tuple[float, float, float] = setting(
-        (0.0, 0.0, 0.0), 'origin of the reference frame in LPS (left, posterior, superior)',
-        unit='m', low=-10.0, high=10.0)
-    rotation: tuple[float, float, float, float] = setting(
-        (0.0, 0.0, 0.0, 1.0), 'unit quaternion x, y, z, w; identity means nominal: the axes of a '
-        'clamp are not those of the patient', low=-1.0, high=1.0)
 
 
 @dataclass(frozen=True)
