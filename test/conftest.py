@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 import os
+from pathlib import Path
 import time
 from typing import Any
 
@@ -22,6 +23,24 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         for name, value in private_environment(domain).items():
             monkeypatch.setenv(name, value)
         yield domain
+
+
+@pytest.fixture(scope='session')
+def small_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A NIfTI file of a body that costs little: an ellipsoid of water with a rod of bone in it.
+
+    64 × 64 × 64 voxels of 4 mm; half axes 110, 80 and 120 mm; the rod lies 20 mm behind the middle.
+    """
+    import nibabel
+    import numpy as np
+    x, y, z = np.meshgrid(*[4.0 * (np.arange(64) - 31.5)] * 3, indexing='ij')
+    hu = np.where((x / 110) ** 2 + (y / 80) ** 2 + (z / 120) ** 2 < 1, 0.0, -1000.0)
+    hu[(np.hypot(x, y - 20) < 15) & (np.abs(z) < 100)] = 700.0
+    # NIfTI is RAS, we think in LPS: x and y change their signs.
+    affine = np.diag([-4.0, -4.0, 4.0, 1.0])
+    path = tmp_path_factory.mktemp('ct') / 'small.nii.gz'
+    nibabel.save(nibabel.Nifti1Image(hu.astype(np.float32), affine), path)
+    return path
 
 
 @dataclass

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from ixgs_ros.cli.errors import CliError, ExitCode
-from ixgs_ros.nodes import parameter_files, table
+from ixgs_ros.nodes import table
+from ixgs_ros.session.parameters_file import load_parameters
 
 POLL_S = 0.2
 
@@ -38,15 +39,15 @@ def run(args: argparse.Namespace) -> int:
     """Check everything, start the nodes, and watch them until Ctrl-C."""
     names = chosen_nodes(args.nodes, args.simulate is not None)
     everyone = dict(parse_setting(text) for text in args.values)
-    parameter_files.check(parameter_files.EVERYONE, everyone)
+    table.check_values(everyone)
     for path in args.params:
-        parameter_files.read(path)
+        load_parameters(path)
     for rule in args.remap:
         if ':=' not in rule:
             raise CliError(f'--remap {rule}: expected FROM:=TO')
     own = {'simulator': {'ct': args.simulate}} if args.simulate is not None else {}
     arguments = [word for rule in args.remap for word in ('-r', rule)]
-    return _watch(names, {parameter_files.EVERYONE: everyone, **own}, args.params, arguments)
+    return _watch(names, {'/**': everyone, **own}, args.params, arguments)
 
 
 def chosen_nodes(text: str, simulate: bool) -> tuple[str, ...]:
@@ -61,11 +62,17 @@ def chosen_nodes(text: str, simulate: bool) -> tuple[str, ...]:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Return name and value of ``NAME=VALUE``; the value is read as YAML."""
+    """Return name and value of ``NAME=VALUE``; the value is read as YAML.
+
+    YAML 1.1 takes 1e-3 for a word, because it has no point; here it is a number.
+    """
     name, equals, value = text.partition('=')
     if not equals or not name:
         raise CliError(f'--set {text}: expected NAME=VALUE')
-    return name, yaml.safe_load(value)
+    try:
+        return name, float(value) if 'e' in value.lower() else yaml.safe_load(value)
+    except ValueError:
+        return name, yaml.safe_load(value)
 
 
 def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files: list[Path],

@@ -6,12 +6,12 @@ the remaps of this table connect, and give output on private ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import importlib
 from typing import Any
 
-from ixgs_ros.parameters import parameters_of, unknown_parameter
+from ixgs_ros.parameters import check_value, parameters_of, unknown_parameter
 
 NAMESPACE = '/carm'
 
@@ -115,6 +115,20 @@ def check_keys(keys: Iterable[str], node: str | None) -> None:
     for key in keys:
         if key not in known:
             raise unknown_parameter(key, sorted(known))
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Raise unless every name is known to some node, and every node that knows it takes its value.
+
+    Raises:
+        ParameterError: with the name, the value and what was expected.
+    """
+    check_keys(values, None)
+    for entry in NODES:
+        known = parameters_of(entry.load_config())
+        for name, value in values.items():
+            if name in known:
+                check_value(known[name], value)
 
 
 def _load(where: str) -> Any:

@@ -25,8 +25,8 @@ VIEWS = 14
 
 
 @pytest.fixture
-def chain(ros_domain):
-    simulator = {'ct': 'phantom', 'views': VIEWS, 'speed': 4.0, 'carm.height': 64, 'carm.width': 64,
+def chain(ros_domain, small_ct):
+    simulator = {'ct': str(small_ct), 'views': VIEWS, 'speed': 4.0, 'carm.height': 64, 'carm.width': 64,
                  'carm.pixel_pitch': 0.0048, 'timing.interval': 4.0,
                  'faults': ', '.join(f'{index}:{name}' for index, (name, _) in FAULTS.items())}
     parameters = {'/**': {'air_counts': 50_000.0}, 'simulator': simulator}

@@ -1,0 +1,105 @@
+"""Replays a bag through the real nodes: separate processes on a private domain, localhost only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+import time
+from typing import Any
+
+from ixgs.msg import ReconstructionStatus, VoxelVolume
+from ixgs.srv import GetVolume
+from ixgs_ros.nodes import table
+from ixgs_ros.ros.collector import Collector, Event, ShotOutcome
+from ixgs_ros.ros.domain import private_domain
+from ixgs_ros.ros.player import Player
+from ixgs_ros.ros.processes import NodeGroup, print_line
+from ixgs_ros.ros.station import Station
+from ixgs_ros.session.bag import BagReader
+
+NODES = ('acquisition', 'standardizer', 'reconstructor')
+
+
+@dataclass(frozen=True)
+class OnlineResult:
+    """What a replay through the nodes gave.
+
+    Args:
+        outcomes: one for each image message, in order of arrival.
+        volume: the last volume, 32FC1 in 1/m; None if no shot was accepted.
+        status: the reconstruction's last status; None if it sent none.
+        cpu_s: user and system time of all nodes since their activation, seconds.
+        wall_s: from the first message played to the last volume, seconds.
+        received: image messages that were played.
+    """
+
+    outcomes: Sequence[ShotOutcome]
+    volume: VoxelVolume | None
+    status: ReconstructionStatus | None
+    cpu_s: float
+    wall_s: float
+    received: int
+
+
+def replay_online(bag: BagReader, *, files: Sequence[Path] = (),
+                  parameters: Mapping[str, Mapping[str, Any]] | None = None, rate: float = 1.0,
+                  settle_s: float = 30.0, verdict_s: float = 60.0,
+                  on_event: Callable[[Event], None] = lambda event: None,
+                  on_line: Callable[[str, str], None] = print_line) -> OnlineResult:
+    """Play a bag to the nodes and gather what they make of it.
+
+    Args:
+        bag: an open bag.
+        files: parameter files for the nodes.
+        parameters: values by dotted name by node, ``'/**'`` for all; they win over the files.
+        rate: bag seconds a second.
+        settle_s: longest time that the model is refined after the last verdict, seconds.
+        verdict_s: longest time to wait for the verdicts after the last message, seconds.
+        on_event: called for reports and status, in this thread.
+        on_line: called for what the nodes print, from other threads.
+
+    Raises:
+        NodeDied, TransitionRefused, NoAnswer: a node failed.
+    """
+    with private_domain() as domain, \
+            NodeGroup(NODES, parameters or {}, domain, files=files, on_line=on_line) as group:
+        collector = Collector(group.station)
+        player = Player(group.station, bag, rate)
+        group.bring_up()
+        player.wait_for_listeners(check=group.check)
+        started = time.monotonic()
+
+        def look() -> None:
+            group.check()
+            while (event := collector.next_event(0)) is not None:
+                on_event(event)
+        player.play(look)
+        group.station.wait(lambda: collector.received() >= bag.images and not collector.waiting(),
+                           verdict_s, f'a verdict on each of {bag.images} shots', look)
+        _settle(collector, settle_s, look)
+        volume = fetch_volume(group.station)
+        wall_s = time.monotonic() - started
+        # The nodes tell their CPU time once a second.
+        time.sleep(1.1)
+        return OnlineResult(collector.outcomes(), volume, collector.status, collector.cpu_s(),
+                            wall_s, bag.images)
+
+
+def fetch_volume(station: Station, timeout: float = 60.0) -> VoxelVolume | None:
+    """Return the whole region's volume as 32FC1 in 1/m; None if there is no model yet."""
+    request = GetVolume.Request(encoding='32FC1')
+    response = station.call(GetVolume, f'{table.NAMESPACE}/reconstructor/get_volume', request,
+                            timeout)
+    return response.volume if response.success else None
+
+
+def _settle(collector: Collector, seconds: float, look: Callable[[], None]) -> None:
+    """Wait until the reconstruction says that more steps do not help, at most so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        look()
+        status = collector.status
+        if status is not None and (status.converged or status.state == 'waiting'):
+            return
+        time.sleep(0.05)

@@ -1,0 +1,47 @@
+"""What is recorded from the air is what was played into it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ixgs_ros.geometry.orbits import CArm
+from ixgs_ros.ros.player import Player
+from ixgs_ros.ros.recorder import Recorder
+from ixgs_ros.ros.station import NoAnswer, Station
+from ixgs_ros.session.bag import BagReader, BagWriter
+from ixgs_ros.session.recording import record_rig
+from ixgs_ros.simulation import load_ct, RigConfig, VirtualRig
+from ixgs_ros.simulation.trajectories import TimingConfig
+
+
+@pytest.fixture
+def bag(tmp_path, small_ct):
+    rig = VirtualRig(load_ct(small_ct), RigConfig(views=3, carm=CArm(height=32, width=32),
+                                                  timing=TimingConfig(interval=0.7)))
+    with BagWriter(tmp_path / 'bag') as writer:
+        record_rig(rig, writer)
+    with BagReader(tmp_path / 'bag') as reader:
+        yield reader
+
+
+def test_a_played_bag_is_recorded_byte_for_byte_and_in_rhythm(bag, tmp_path, ros_domain):
+    with Station(ros_domain, 'player') as sender, Station(ros_domain, 'recorder') as receiver:
+        player = Player(sender, bag, rate=2.0)
+        with Recorder(receiver, tmp_path / 'again') as recorder:
+            player.wait_for_listeners()
+            player.play()
+            receiver.wait(lambda: recorder.counts == bag.counts(), 5.0, 'all messages')
+    with BagReader(tmp_path / 'again') as again:
+        def of(reader, topic):
+            return [data for name, _, _, data in reader.raw_messages() if name == topic]
+        for topic in bag.counts():
+            assert of(again, topic) == of(bag, topic)
+        stamps = {name: [log for topic, _, log, _ in reader.raw_messages() if topic == '/tf']
+                  for name, reader in (('first', bag), ('again', again))}
+        wanted = (stamps['first'][-1] - stamps['first'][0]) / 2.0
+        assert abs(stamps['again'][-1] - stamps['again'][0] - wanted) < 0.2e9
+
+
+def test_nobody_listening_is_told_with_the_topic(bag, ros_domain):
+    with Station(ros_domain) as station, pytest.raises(NoAnswer, match='a listener to /tf_static'):
+        Player(station, bag).wait_for_listeners(timeout=0.3)
