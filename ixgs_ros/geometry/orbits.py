@@ -1,10 +1,10 @@
 """C-arm poses from angles: single views, circular orbits and random views.
 
 The reference frame is LPS: x to the patient's left, y posterior, z superior. At zero angles the
-source lies posterior (under the table) and the beam runs anterior; the image is the one **seen from
-the source** with the head up, so its x axis points to the patient's right. A display that shows the
-patient's right on the left is this image mirrored: turning the columns round is a matter for the
-display, since a mirrored image has no proper rotation.
+source lies posterior (under the table) and the beam runs anterior; the image is the one **seen
+from the source** with the head up, so its x axis points to the patient's right. A display that
+shows the patient's right on the left is this image mirrored: turning the columns round is a matter
+for the display, since a mirrored image has no proper rotation.
 
 The angles are those of DICOM (PS3.3 C.8.7.5, Positioner Primary and Secondary Angle): the detector
 moves to the patient's left for LAO (positive) and towards the head for CRAN (positive).
@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
@@ -100,8 +99,8 @@ class CArmAngles:
 
     def rotation(self) -> np.ndarray:
         """Return the rotation (3, 3) of reference_from_source."""
-        gantry = Rotation.from_euler('ZX', [self.lao, -self.cran]).as_matrix()
-        return gantry @ POSTEROANTERIOR @ Rotation.from_rotvec([0, 0, self.roll]).as_matrix()
+        gantry = _about_z(self.lao) @ _about_x(-self.cran)
+        return gantry @ POSTEROANTERIOR @ _about_z(self.roll)
 
     def reference_from_source(self, sod: float) -> RigidTransform:
         """Return the pose of the source's optical frame, ``sod`` metres before the isocentre."""
@@ -145,7 +144,8 @@ def random_stations(n: int, seed: int, *, angle: float = np.deg2rad(60.0),
     """
     _check_count(n)
     rng = np.random.default_rng(seed)
-    draws = rng.uniform(-1.0, 1.0, (n, 6)) * np.array([angle, angle, roll] + 3 * [isocentre_jitter])
+    bounds = np.array([angle, angle, roll] + 3 * [isocentre_jitter])
+    draws = bounds * rng.uniform(-1.0, 1.0, (n, 6))
     return [CArmAngles(lao, cran, turn, isocentre)
             for (lao, cran, turn), isocentre in zip(draws[:, :3], draws[:, 3:], strict=True)]
 
@@ -155,6 +155,18 @@ def random_views(n: int, seed: int, carm: CArm = CArm(), *, angle: float = np.de
     """Return the views of :func:`random_stations` with a centred principal point."""
     return [carm.view(station) for station in
             random_stations(n, seed, angle=angle, roll=roll, isocentre_jitter=isocentre_jitter)]
+
+
+def _about_x(angle: float) -> np.ndarray:
+    """Return the rotation (3, 3) about x, y towards z for a positive angle in radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
+
+
+def _about_z(angle: float) -> np.ndarray:
+    """Return the rotation (3, 3) about z, x towards y for a positive angle in radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _check_count(n: int) -> None:

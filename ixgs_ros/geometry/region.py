@@ -1,7 +1,7 @@
 """The automatic region: where the shots look, and how much of it all of them see.
 
-Not imported by ``ixgs_ros.geometry`` itself, because a region is a type of ``ixgs_ros.volume``, which
-builds on this package.
+Not imported by ``ixgs_ros.geometry`` itself, because a region is a type of ``ixgs_ros.volume``,
+which builds on this package.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class NoRegionError(ValueError):
 def nearest_point(views: Sequence[View]) -> np.ndarray:
     """Return the point nearest to all principal rays in least squares, (3,) metres.
 
-    Minimises the sum of squared distances: ``Σ (I - d dᵀ)(p - s) = 0`` with sources s, directions d.
+    The sum of squared distances is least where ``Σ (I - d dᵀ)(p - s) = 0``, with sources s and
+    unit directions d.
 
     Raises:
         NoRegionError: fewer than two views, the rays are (nearly) parallel, or the point lies
@@ -39,16 +40,16 @@ def nearest_point(views: Sequence[View]) -> np.ndarray:
     if smallest < np.sin(0.5 * SMALLEST_ANGLE) ** 2:
         angle = np.rad2deg(2.0 * np.arcsin(np.sqrt(max(smallest, 0.0))))
         raise NoRegionError(f'the principal rays of all {len(views)} views are nearly parallel '
-                            f'({angle:.2f}°, expected at least {np.rad2deg(SMALLEST_ANGLE):.0f}°): '
-                            'set region.center and region.size, or turn the C-arm')
+                            f'({angle:.2f}°, expected at least {np.rad2deg(SMALLEST_ANGLE):.0f}°)'
+                            ': set region.center and region.size, or turn the C-arm')
     point = np.linalg.solve(np.sum(across, axis=0),
                             np.sum([a @ v.source for a, v in zip(across, views, strict=True)],
                                    axis=0))
     for number, view in enumerate(views):
         depth = float((point - view.source) @ view.axis)
         if depth <= 0.0:
-            raise NoRegionError(f'the point nearest to all principal rays lies {-depth:.3f} m behind '
-                                f'the source of view {number}: is its pose inverted?')
+            raise NoRegionError(f'the point nearest to all principal rays lies {-depth:.3f} m '
+                                f'behind the source of view {number}: is its pose inverted?')
     return point
 
 
@@ -61,7 +62,8 @@ def field_radius(view: View, point: np.ndarray) -> float:
     fx, fy, cx, cy = view.k[0, 0], view.k[1, 1], view.k[0, 2], view.k[1, 2]
     left, right = (-0.5 - cx) / fx, (view.width - 0.5 - cx) / fx
     top, bottom = (-0.5 - cy) / fy, (view.height - 0.5 - cy) / fy
-    inward = np.array([[1.0, 0.0, -left], [-1.0, 0.0, right], [0.0, 1.0, -top], [0.0, -1.0, bottom]])
+    inward = np.array([[1.0, 0.0, -left], [-1.0, 0.0, right],
+                       [0.0, 1.0, -top], [0.0, -1.0, bottom]])
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
     return float((inward @ view.source_from_reference.apply(point)).min())
 
@@ -76,7 +78,7 @@ def automatic_region(views: Sequence[View]) -> Region:
     radii = [field_radius(view, point) for view in views]
     worst = int(np.argmin(radii))
     if radii[worst] <= 0.0:
-        raise NoRegionError(f'view {worst} does not see the point {point.round(3).tolist()} m nearest '
-                            f'to all principal rays ({-radii[worst]:.3f} m outside its field): set '
-                            'region.center and region.size, or remove the view')
+        raise NoRegionError(f'view {worst} does not see the point {point.round(3).tolist()} m '
+                            f'nearest to all principal rays ({-radii[worst]:.3f} m outside its '
+                            'field): set region.center and region.size, or remove the view')
     return Region(point, np.full(3, 2.0 * radii[worst]))

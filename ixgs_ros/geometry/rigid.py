@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-# How far RᵀR may be from the identity: float32 round-off of a tracker passes, a scale or shear does not.
+# How far RᵀR may be from the identity: the round-off of float32 passes, a scale or shear does not.
 ORTHONORMAL_TOLERANCE = 1e-4
 
 

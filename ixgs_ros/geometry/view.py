@@ -19,8 +19,8 @@ class View:
     """Where one shot was taken.
 
     Args:
-        k: (3, 3) float64 intrinsics in pixels, ``[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]``; fx = SDD /
-            pixel pitch; the principal point need not be the image's centre.
+        k: (3, 3) float64 intrinsics in pixels, ``[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]``;
+            fx = SDD / pixel pitch; the principal point need not be the image's centre.
         reference_from_source: pose of the source's optical frame in the patient reference, metres.
         height: rows of the image.
         width: columns of the image.
@@ -39,10 +39,12 @@ class View:
         if k.shape != (3, 3) or not np.isfinite(k).all():
             raise ValueError(f'expected a finite K of shape (3, 3), got {k.tolist()}')
         if k[0, 0] <= 0 or k[1, 1] <= 0:
-            raise ValueError(f'expected positive focal lengths, got fx = {k[0, 0]}, fy = {k[1, 1]}')
+            raise ValueError(f'expected positive focal lengths, got fx = {k[0, 0]}, '
+                             f'fy = {k[1, 1]}')
         pattern = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]], dtype=bool)
         if np.abs(k[~pattern] - np.array([0, 0, 0, 0, 1])).max() > 1e-9:
-            raise ValueError(f'expected K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {k.tolist()}')
+            raise ValueError('expected K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got '
+                             f'{k.tolist()}')
         if self.height < 1 or self.width < 1:
             raise ValueError(f'expected a positive size, got {self.height} rows by '
                              f'{self.width} columns')
@@ -106,8 +108,8 @@ class View:
     def packed(self) -> np.ndarray:
         """Return what the kernels take, (16,) float64.
 
-        The rotation of ``source_from_reference`` row by row (9), its translation in metres (3), and
-        fx, fy, cx, cy in pixels.
+        The rotation of ``source_from_reference`` row by row (9), its translation in metres (3),
+        and fx, fy, cx, cy in pixels.
         """
         transform = self.source_from_reference
         return np.concatenate([transform.rotation.ravel(), transform.translation,

@@ -1,4 +1,4 @@
-"""A CT becomes the shots of a virtual tracked C-arm. Shares no code with what reconstructs them."""
+"""A CT becomes the shots of a virtual tracked C-arm; no code is shared with what fits them."""
 
 from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct, CtError, load_ct

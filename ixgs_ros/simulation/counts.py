@@ -51,11 +51,11 @@ def collimator_opening(shape: tuple[int, ...], radius: float) -> np.ndarray:
 
     Args:
         shape: (H, W).
-        radius: as :class:`DetectorConfig` says; the edge falls off over two pixels, as the penumbra
-            of a finite focal spot makes it.
+        radius: as :class:`DetectorConfig` says; the edge falls off over two pixels, as the
+            penumbra of a finite focal spot makes it.
     """
     height, width = shape
-    y, x = np.meshgrid(np.arange(height) - 0.5 * (height - 1), np.arange(width) - 0.5 * (width - 1),
-                       indexing='ij')
+    y = np.arange(height)[:, None] - 0.5 * (height - 1)
+    x = np.arange(width)[None, :] - 0.5 * (width - 1)
     edge = radius * 0.5 * min(height, width)
     return np.clip(0.5 * (edge - np.hypot(x, y)) + 0.5, 0.0, 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, IO
 
 import numpy as np
 import pydicom
@@ -34,7 +34,8 @@ def load_dicom_folder(folder: Path) -> Ct:
         CtError: there is no DICOM file, or not one whole, regular, untilted CT series.
     """
     files = sorted(path for path in folder.rglob('*') if path.is_file())
-    return load_dicom_series(((str(path.relative_to(folder)), path) for path in files), str(folder))
+    named = ((str(path.relative_to(folder)), path) for path in files)
+    return load_dicom_series(named, str(folder))
 
 
 def load_dicom_series(files: Iterable[tuple[str, Path | IO[bytes]]], name: str) -> Ct:
@@ -139,21 +140,22 @@ def _sorted_by_position(name: str, slices: list[tuple[str, Any]],
     if abs(gaps[worst] - usual) > GAP_TOLERANCE * usual:
         lacking = round(gaps[worst] / usual) - 1
         what = f'{lacking} missing slices' if lacking > 0 else 'irregular slices'
-        raise CtError(f'{name}: {what} between {heights[worst]:.2f} and {heights[worst + 1]:.2f} mm: '
-                      f'expected slices every {usual:.3f} mm, got a gap of {gaps[worst]:.3f} mm')
+        raise CtError(f'{name}: {what} between {heights[worst]:.2f} and {heights[worst + 1]:.2f} '
+                      f'mm: expected slices every {usual:.3f} mm, got a gap of '
+                      f'{gaps[worst]:.3f} mm')
     return slices, normal, float(heights[-1] - heights[0]) / (len(slices) - 1)
 
 
 def _check_tilt(name: str, slices: list[Any], normal: np.ndarray) -> None:
-    """Refuse slices that are not stacked along their normal, and a scanner's word that they tilt."""
+    """Refuse slices not stacked along their normal, by position or by the scanner's word."""
     along = _position(slices[-1]) - _position(slices[0])
     across = np.linalg.norm(along - (along @ normal) * normal)
     angle = float(np.rad2deg(np.arctan2(across, along @ normal)))
     said = max((float(data.get('GantryDetectorTilt') or 0.0) for data in slices), key=abs)
     for what, value in (('the slices are stacked', angle), ('GantryDetectorTilt is', said)):
         if abs(value) > TILT_TOLERANCE_DEG:
-            raise CtError(f'{name}: gantry tilt: {what} {value:.2f}° off their normal, expected 0°; '
-                          'resample the series to an untilted one first')
+            raise CtError(f'{name}: gantry tilt: {what} {value:.2f}° off their normal, expected '
+                          '0°; resample the series to an untilted one first')
 
 
 def _hounsfield(label: str, data: Any) -> np.ndarray:
@@ -177,7 +179,8 @@ def _lps_from_index(first: Any, normal: np.ndarray, gap_mm: float) -> np.ndarray
     along_row, along_column, _ = _directions('', first)
     between_rows, between_columns = (float(s) for s in first.PixelSpacing)
     if min(between_rows, between_columns) <= 0:
-        raise CtError(f'expected a positive PixelSpacing, got {between_rows} x {between_columns} mm')
+        raise CtError(f'expected a positive PixelSpacing, got {between_rows} x {between_columns} '
+                      'mm')
     affine = np.eye(4)
     affine[:3, 0] = 0.001 * between_columns * along_row
     affine[:3, 1] = 0.001 * between_rows * along_column

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nibabel
+from nibabel.filebasedimages import ImageFileError
 import nrrd
 import numpy as np
 
@@ -27,13 +28,13 @@ def load_nifti(path: Path) -> Ct:
     try:
         image = nibabel.load(path)
         values = np.asanyarray(image.dataobj)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
         raise CtError(f'{path}: not a readable NIfTI file: {error}') from error
     values = _three_dimensional(path, values)
     header = image.header
     if int(header['sform_code']) == 0 and int(header['qform_code']) == 0:
-        raise CtError(f'{path}: expected an affine (sform or qform code at least 1), got sform_code 0 '
-                      'and qform_code 0: the patient\'s orientation is unknown')
+        raise CtError(f'{path}: expected an affine (sform or qform code at least 1), got '
+                      "sform_code 0 and qform_code 0: the patient's orientation is unknown")
     unit = header.get_xyzt_units()[0]
     millimetres = {'mm': 1.0, 'unknown': 1.0, 'meter': 1000.0, 'micron': 0.001}[unit]
     affine = image.affine.copy()
@@ -56,7 +57,8 @@ def load_nrrd(path: Path) -> Ct:
     if space not in NRRD_SPACES:
         raise CtError(f'{path}: expected a space among {", ".join(NRRD_SPACES)}, got {space}')
     if header.get('space directions') is None or header.get('space origin') is None:
-        raise CtError(f"{path}: expected 'space directions' and 'space origin', which the file lacks")
+        raise CtError(f"{path}: expected 'space directions' and 'space origin', which the file "
+                      'lacks')
     units = [unit.strip('"') for unit in header.get('space units', ['mm'] * 3)]
     if set(units) != {'mm'}:
         raise CtError(f'{path}: expected space units mm, got {units}')
@@ -74,7 +76,8 @@ def _three_dimensional(path: Path, values: np.ndarray) -> np.ndarray:
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim != 3:
-        raise CtError(f'{path}: expected a volume of three axes, got {len(shape)} of sizes {shape}')
+        raise CtError(f'{path}: expected a volume of three axes, got {len(shape)} of sizes '
+                      f'{shape}')
     if values.dtype.kind not in 'iuf':
         raise CtError(f'{path}: expected grey values, got {values.dtype}')
     return values

@@ -35,8 +35,8 @@ def checked_faults(faults: Mapping[int, Fault], views: int) -> dict[int, Fault]:
     """
     for index, fault in faults.items():
         if not 0 <= index < views:
-            raise ValueError(f'expected faults on shots 0 to {views - 1}, got {fault.value} on shot '
-                             f'{index}')
+            raise ValueError(f'expected faults on shots 0 to {views - 1}, got {fault.value} on '
+                             f'shot {index}')
         if fault is Fault.DUPLICATE and index == 0:
             raise ValueError('expected a shot before a duplicate, got duplicate on shot 0')
     return dict(faults)

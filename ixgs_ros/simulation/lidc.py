@@ -1,19 +1,20 @@
 """LIDC-IDRI-0001: a real chest CT that anyone can have.
 
-The DICOM files lie inside a wheel on PyPI. They are CC BY 3.0; cite doi:10.7937/K9/TCIA.2015.LO9QL9SX.
+The DICOM files lie inside a wheel on PyPI. They are CC BY 3.0; cite
+doi:10.7937/K9/TCIA.2015.LO9QL9SX.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 import hashlib
 import io
 import os
+from pathlib import Path
 import subprocess
 import sys
 import tempfile
 import zipfile
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What makes a rig differ from its drawing: tracker jitter, exposure error, a wandering focal point."""
+"""What makes a rig differ from its drawing: jitter, exposure error, a wandering detector."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ class JitterConfig:
                       choices=('isocentre', 'marker'))
 
 
-def draw_jitter(config: JitterConfig, rng: np.random.Generator) -> RigidTransform:
-    """Return a small motion: rotation vector and translation, isotropic and normal."""
+def draw_jitter(config: JitterConfig, rng: np.random.Generator) -> np.ndarray:
+    """Return a small motion (6,), isotropic and normal: rotation vector, rad; translation, m."""
     per_component = np.sqrt(1.0 / 3.0)
-    vector = rng.normal(0.0, np.deg2rad(config.rotation_deg) * per_component, 3)
-    translation = rng.normal(0.0, config.translation * per_component, 3)
-    return RigidTransform.from_rotation_vector(vector, translation)
+    scales = np.repeat([np.deg2rad(config.rotation_deg), config.translation], 3)
+    return rng.normal(0.0, per_component, 6) * scales
 
 
-def turned_about(motion: RigidTransform, pivot: np.ndarray) -> RigidTransform:
-    """Return the motion that turns about ``pivot`` (3,) and then shifts: ``R (p - c) + c + t``."""
-    return RigidTransform(motion.rotation, pivot - motion.rotation @ pivot + motion.translation)
+def motion_about(motion: np.ndarray, pivot: np.ndarray) -> RigidTransform:
+    """Return the transform that turns about a point and then shifts: ``R (p - c) + c + t``.
 
-
-def share_of(motion: RigidTransform, share: float) -> RigidTransform:
-    """Return a part of a small motion, 0 = none of it, 1 = all of it."""
-    vector = Rotation.from_matrix(motion.rotation).as_rotvec()
-    return RigidTransform.from_rotation_vector(share * vector, share * motion.translation)
+    Args:
+        motion: (6,) as :func:`draw_jitter` returns it.
+        pivot: (3,) the point c, metres.
+    """
+    rotation = Rotation.from_rotvec(motion[:3]).as_matrix()
+    return RigidTransform(rotation, pivot - rotation @ pivot + motion[3:])
 
 
 def draw_gain(relative: float, rng: np.random.Generator) -> float:

@@ -11,8 +11,15 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ixgs_ros.simulation.ct import AIR_HU, Ct
-from ixgs_ros.simulation.shapes import (Points, capsule, coverage, ellipsoid, plate,
-                                        waisted_cylinder)
+from ixgs_ros.simulation.shapes import (
+    capsule,
+    coverage,
+    ellipsoid,
+    plate,
+    Points,
+    Triple,
+    waisted_cylinder,
+)
 
 LOWER_MM = np.array([-165.0, -155.0, -120.0])
 UPPER_MM = np.array([165.0, 95.0, 120.0])
@@ -41,7 +48,7 @@ class Canvas:
         self.hu = np.full((len(z), len(y), len(x)), AIR_HU, dtype=np.float32)
 
     def box(self, center: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, Points]:
-        """Return a view of the voxels within ``half`` of ``center``, and their coordinates in mm."""
+        """Return a view of the voxels within ``half`` of ``center``, and their coordinates, mm."""
         cuts = [slice(*np.searchsorted(axis, [c - h, c + h]))
                 for axis, c, h in zip(self.axes, center, half, strict=True)]
         x, y, z = (axis[cut] for axis, cut in zip(self.axes, cuts, strict=True))
@@ -81,7 +88,8 @@ def lumbar_phantom(seed: int = 0, *, screws: bool = False, spacing: float = 0.00
                 vertebra.paint_screws(canvas)
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = [0.001 * axis[0] for axis in canvas.axes]
-    return Ct(canvas.hu, affine, 'phantom', target=np.array([0.0, 0.001 * SPINE_Y_MM + 0.015, 0.0]))
+    target = np.array([0.0, 0.001 * SPINE_Y_MM + 0.015, 0.0])
+    return Ct(canvas.hu, affine, 'phantom', target=target)
 
 
 class Vertebra:
@@ -169,14 +177,14 @@ def _paint_torso(canvas: Canvas, rng: np.random.Generator) -> None:
     _paint_column(canvas, (6.0, -42.0), (9.5, 9.5), ORGAN_HU + 15.0)            # aorta
     _paint_column(canvas, (-16.0, -42.0), (11.0, 8.0), ORGAN_HU + 5.0)          # vena cava
     for _ in range(9):
-        center = rng.uniform([-90.0, -115.0, -100.0], [90.0, -75.0, 100.0])
-        _paint_ball(canvas, center, rng.uniform(6.0, 17.0, 3), GAS_HU)
+        x, y, z = rng.uniform([-90.0, -115.0, -100.0], [90.0, -75.0, 100.0])
+        a, b, c = rng.uniform(6.0, 17.0, 3)
+        _paint_ball(canvas, (x, y, z), (a, b, c), GAS_HU)
 
 
-def _paint_ball(canvas: Canvas, center: np.ndarray | tuple[float, float, float],
-                radii: np.ndarray | tuple[float, float, float], hu: float) -> None:
-    voxels, points = canvas.box(np.asarray(center), np.asarray(radii) + 2 * canvas.spacing_mm)
-    canvas.paint(voxels, ellipsoid(points, tuple(center), tuple(radii)), hu)
+def _paint_ball(canvas: Canvas, center: Triple, radii: Triple, hu: float) -> None:
+    voxels, points = canvas.box(np.array(center), np.array(radii) + 2 * canvas.spacing_mm)
+    canvas.paint(voxels, ellipsoid(points, center, radii), hu)
 
 
 def _paint_column(canvas: Canvas, center: tuple[float, float], radii: tuple[float, float],

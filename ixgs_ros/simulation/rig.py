@@ -1,9 +1,10 @@
 """A virtual tracked C-arm: what a rig's recording holds (docs/contracts.md), made from a CT.
 
-Frames: ``tracker`` → ``patient_reference``; ``tracker`` → ``carm_marker`` → ``carm_source_optical``.
-The patient reference has LPS axes and its origin at the centre of the region. The image shows where
-the C-arm truly was, the transforms say where the tracker believed it was; they differ by the jitter.
-Everything follows from the configuration's seed, in whatever order it is asked for.
+Frames: ``tracker`` → ``patient_reference``; ``tracker`` → ``carm_marker`` →
+``carm_source_optical``. The patient reference has LPS axes and its origin at the centre of the
+region. The image shows where the C-arm truly was, the transforms say where the tracker believed it
+was; they differ by the jitter. Everything follows from the configuration's seed, in whatever order
+it is asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ixgs_ros.parameters import setting
 from ixgs_ros.simulation import counts, perturbations
 from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct
-from ixgs_ros.simulation.faults import Fault, checked_faults
+from ixgs_ros.simulation.faults import checked_faults, Fault
 from ixgs_ros.simulation.ray_caster import RayCaster
 from ixgs_ros.simulation.tracker import IMAGE_FRAME, StampedTransform, Tracker
 from ixgs_ros.simulation.trajectories import OrbitConfig, TimingConfig

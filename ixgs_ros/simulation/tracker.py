@@ -10,8 +10,8 @@ import numpy as np
 from ixgs_ros.geometry.orbits import CArmAngles
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.simulation.faults import Fault
-from ixgs_ros.simulation.perturbations import share_of, turned_about
-from ixgs_ros.simulation.trajectories import TimingConfig, leg_at
+from ixgs_ros.simulation.perturbations import motion_about
+from ixgs_ros.simulation.trajectories import leg_at, TimingConfig
 
 TRACKER_FRAME = 'tracker'
 REFERENCE_FRAME = 'patient_reference'
@@ -26,8 +26,7 @@ SOURCE_FROM_MARKER = RigidTransform.from_rotation_vector(np.array([1.2, -0.5, 1.
                                                          np.array([0.36, -0.20, 0.92]))
 _HIDDEN_NS = 1_500_000_000
 _SWING_RAD_PER_S = np.deg2rad(20.0)
-_WRONG_TURN = RigidTransform.from_rotation_vector(np.deg2rad(25.0) * np.array([0.6, 0.0, 0.8]),
-                                                  np.zeros(3))
+_WRONG_TURN = np.deg2rad(25.0) * np.array([0.6, 0.0, 0.8, 0.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ class Tracker:
 
     Args:
         stations: where it goes.
-        jitters: the error of the reported pose at each, as a motion about its pivot.
+        jitters: the error of the reported pose at each, (6,): a motion about the pivot.
         stamps_ns: when it exposes at each.
         faults: what goes wrong, by index of the station.
         timing: rate, dwell and start.
@@ -70,13 +69,14 @@ class Tracker:
         pivot: 'isocentre' or 'marker': what the jitter turns about.
     """
 
-    def __init__(self, stations: Sequence[CArmAngles], jitters: Sequence[RigidTransform],
+    def __init__(self, stations: Sequence[CArmAngles], jitters: Sequence[np.ndarray],
                  stamps_ns: Sequence[int], faults: Mapping[int, Fault], timing: TimingConfig,
                  sod: float, pivot: str) -> None:
         self._stations, self._jitters, self._stamps = stations, jitters, stamps_ns
         self._faults, self._sod, self._pivot = faults, sod, pivot
         self._dwell_ns = round(timing.dwell * 1e9)
         self._period_ns = round(1e9 / timing.transform_rate)
+        self._reference = _stamped(TRACKER_FRAME, REFERENCE_FRAME, 0, TRACKER_FROM_REFERENCE)
         self.start_ns = timing.start_ns
         self.end_ns = stamps_ns[-1] + round(timing.interval * 1e9)
 
@@ -93,7 +93,7 @@ class Tracker:
 
     def transforms_at(self, stamp_ns: int) -> list[StampedTransform]:
         """Return the reference's pose, and the marker's unless it is hidden."""
-        sample = [_stamped(TRACKER_FRAME, REFERENCE_FRAME, stamp_ns, TRACKER_FROM_REFERENCE)]
+        sample = [replace(self._reference, stamp_ns=stamp_ns)]
         if self._hidden(stamp_ns):
             return sample
         marker = _stamped(TRACKER_FRAME, MARKER_FRAME, stamp_ns, TRACKER_FROM_REFERENCE
@@ -115,13 +115,14 @@ class Tracker:
         if self._pivot == 'marker':
             pivot = true.apply(SOURCE_FROM_MARKER.translation)
         # On the way the error of one station fades into that of the next, so nothing jumps.
-        for station, share in ((leg.start, 1.0 - leg.fraction), (leg.end, leg.fraction)):
-            true = turned_about(share_of(self._jitters[station], share), pivot) @ true
+        jitter = ((1.0 - leg.fraction) * self._jitters[leg.start]
+                  + leg.fraction * self._jitters[leg.end])
+        reported = motion_about(jitter, pivot) @ true
         if self._dwelling_with(stamp_ns, Fault.WRONG_POSE) is not None:
-            return turned_about(_WRONG_TURN, angles.isocentre) @ true
+            return motion_about(_WRONG_TURN, angles.isocentre) @ reported
         if self._dwelling_with(stamp_ns, Fault.INVERTED_POSE) is not None:
-            return true.inverse()
-        return true
+            return reported.inverse()
+        return reported
 
     def _hidden(self, stamp_ns: int) -> bool:
         return any(fault is Fault.TF_GAP and abs(stamp_ns - self._stamps[index]) <= _HIDDEN_NS

@@ -1,7 +1,8 @@
-"""How the C-arm travels: it dwells at each station around the exposure and moves smoothly between."""
+"""How the C-arm travels: it stands at each station around the exposure, and glides between."""
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,8 @@ from ixgs_ros.parameters import setting
 class OrbitConfig:
     """Where the shots are taken from."""
 
-    kind: str = setting('random', 'random: drawn within the bounds; arc: evenly from -angle_deg to '
-                        '+angle_deg LAO', choices=('random', 'arc'))
+    kind: str = setting('random', 'random: drawn within the bounds; arc: evenly from -angle_deg '
+                        'to +angle_deg LAO', choices=('random', 'arc'))
     angle_deg: float = setting(60.0, 'bound of LAO/RAO and of CRAN/CAUD', unit='deg', low=0.0,
                                high=180.0)
     roll_deg: float = setting(10.0, 'bound of the roll of the image', unit='deg', low=0.0,
@@ -49,8 +50,8 @@ class TimingConfig:
 
     def __post_init__(self) -> None:
         if self.dwell >= self.interval:
-            raise ValueError(f'expected timing.dwell below timing.interval, got {self.dwell} s and '
-                             f'{self.interval} s')
+            raise ValueError(f'expected timing.dwell below timing.interval, got {self.dwell} s '
+                             f'and {self.interval} s')
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def leg_at(stamps_ns: Sequence[int], dwell_ns: int, stamp_ns: int) -> Leg:
         stamp_ns: when.
     """
     last = len(stamps_ns) - 1
-    before = int(np.searchsorted(np.asarray(stamps_ns, dtype=np.int64), stamp_ns, side='right')) - 1
+    before = bisect.bisect_right(stamps_ns, stamp_ns) - 1
     if before < 0:
         return Leg(0, 0, 0.0)
     if before == last:
