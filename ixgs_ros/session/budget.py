@@ -1,0 +1,109 @@
+"""How much an offline run refines: so many steps, CPU seconds, or until held-out pixels say stop.
+
+A part of the budget is spread evenly over the shots as they come, so that the model is warm when
+the next one arrives; the rest is spent when all are in.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ixgs_ros.reconstruction.reconstructor import Reconstructor
+from ixgs_ros.session.clock import WorkClock
+
+# Of the budget, what is spent before the last shot is in. Steps on few views fit what later ones
+# would correct, so it is small.
+STREAM_SHARE = 0.25
+# Without a budget: steps after each shot, and the most after the last.
+STREAM_STEPS = 8
+MOST_STEPS = 5000
+# Of the CPU time left, what the next chunk of steps may take: their cost is known only roughly.
+CHUNK_SHARE = 0.5
+# Voxelizing the result takes what it took before, and a little more.
+VOLUME_MARGIN = 1.2
+
+
+class Budget(Protocol):
+    """Decides how many steps are done when."""
+
+    def after_shot(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine after a shot was taken in; more may come."""
+
+    def at_end(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine after the last shot."""
+
+
+class StepBudget:
+    """Exactly so many steps in all.
+
+    Args:
+        steps: in all.
+        images: how many shots may come.
+    """
+
+    def __init__(self, steps: int, images: int) -> None:
+        """Share the steps out."""
+        if steps < 0:
+            raise ValueError(f'expected at least 0 steps, got {steps}')
+        self._steps = steps
+        self._each = int(STREAM_SHARE * steps) // max(1, images)
+
+    def after_shot(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine this shot's share."""
+        reconstructor.refine(self._each)
+
+    def at_end(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine what is left."""
+        reconstructor.refine(self._steps - reconstructor.steps)
+
+
+class CpuBudget:
+    """So many CPU seconds in all, on the clock of the run; the volume at the end is part of it.
+
+    Args:
+        seconds: in all.
+        images: how many shots may come.
+    """
+
+    def __init__(self, seconds: float, images: int) -> None:
+        """Share the seconds out."""
+        if not seconds > 0:
+            raise ValueError(f'expected more than 0 CPU seconds, got {seconds}')
+        self._seconds = seconds
+        self._each = STREAM_SHARE * seconds / max(1, images)
+        self._step_s = 0.0
+
+    def after_shot(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine this shot's share, or less if all is spent."""
+        self._until(min(self._seconds, clock.cpu_s + self._each), reconstructor, clock)
+
+    def at_end(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine until only the time for the volume is left, or held-out pixels say stop."""
+        before = clock.cpu_s
+        if reconstructor.grid is not None:
+            reconstructor.volume()
+        reserve = VOLUME_MARGIN * (clock.cpu_s - before)
+        self._until(self._seconds - reserve, reconstructor, clock)
+
+    def _until(self, end_s: float, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        while not reconstructor.converged and clock.cpu_s + self._step_s < end_s:
+            left, start = end_s - clock.cpu_s, clock.cpu_s
+            steps = int(CHUNK_SHARE * left / self._step_s) if self._step_s > 0 else 1
+            done = reconstructor.refine(max(1, steps)).steps
+            if done == 0:
+                return
+            self._step_s = (clock.cpu_s - start) / done
+
+
+class UntilConverged:
+    """A few steps a shot, then on until held-out pixels say stop."""
+
+    def after_shot(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine a little."""
+        reconstructor.refine(STREAM_STEPS)
+
+    def at_end(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
+        """Refine until the held-out pixels no longer improve, at most MOST_STEPS."""
+        for _ in range(MOST_STEPS // STREAM_STEPS):
+            if reconstructor.converged or reconstructor.refine(STREAM_STEPS).steps == 0:
+                return
