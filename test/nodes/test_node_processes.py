@@ -1,0 +1,172 @@
+"""Nodes as processes: refusals, deaths, mismatches, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from ixgs.msg import ShotReport
+from lifecycle_msgs.msg import Transition
+import pytest
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+from ixgs_ros.ros import conductor, qos
+from ixgs_ros.ros.conductor import TransitionRefused
+from ixgs_ros.ros.processes import NodeDied, NodeGroup
+from ixgs_ros.verdict import Code
+
+FRONT = ('acquisition', 'standardizer')
+
+
+def _alive(pid: int) -> bool:
+    return Path(f'/proc/{pid}').exists()
+
+
+def _shared_memory() -> set[str]:
+    return {name for name in os.listdir('/dev/shm') if 'fastdds' in name or 'fastrtps' in name}
+
+
+def _rig(small_ct, **more):
+    return {'ct': str(small_ct), 'views': 3, 'speed': 4.0, 'carm.height': 64, 'carm.width': 64,
+            'carm.pixel_pitch': 0.0048, 'timing.interval': 2.0, **more}
+
+
+def test_transitions_in_a_process_and_a_late_joiner_sees_all_reports(ros_domain, small_ct):
+    parameters = {'/**': {'air_counts': 50_000.0}, 'simulator': _rig(small_ct, mode='request')}
+    with NodeGroup((*FRONT, 'simulator'), parameters, ros_domain) as group:
+        station, simulator = group.station, group.full_name('simulator')
+        group.bring_up()
+        assert conductor.state(station, simulator) == 'active'
+        for number in (1, 2):
+            answer = station.call(Trigger, f'{simulator}/expose', Trigger.Request(), 20.0, group.check)
+            assert answer.success and answer.message.startswith(f'shot {number} of 3')
+        time.sleep(1.0)
+        late: list[ShotReport] = []
+        station.node.create_subscription(ShotReport, '/carm/acquisition/report', late.append,
+                                         qos.REPORTS)
+        station.wait(lambda: len(late) == 2, 10.0, 'two reports', group.check)
+        assert [report.id for report in late] == [1, 2]
+        assert {report.code for report in late} == {Code.ACCEPTED.value}
+
+        assert conductor.transition(station, simulator, Transition.TRANSITION_DEACTIVATE)
+        refused = station.call(Trigger, f'{simulator}/expose', Trigger.Request())
+        assert not refused.success and 'inactive' in refused.message
+        assert conductor.transition(station, simulator, Transition.TRANSITION_ACTIVATE)
+        last = station.call(Trigger, f'{simulator}/expose', Trigger.Request(), 20.0, group.check)
+        assert last.success
+        none = station.call(Trigger, f'{simulator}/expose', Trigger.Request())
+        assert not none.success and 'all 3 shots were taken' in none.message
+
+
+def test_a_best_effort_camera_is_named_in_the_diagnostics_of_the_process(ros_domain):
+    seen: list[str] = []
+    with NodeGroup(('acquisition',), {}, ros_domain) as group:
+        node = group.station.node
+        node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: seen.extend(
+            status.message for status in message.status), qos.DIAGNOSTICS)
+        node.create_publisher(Image, '/carm/image', QoSProfile(
+            depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+        group.bring_up()
+        group.station.wait(lambda: any('/carm/image' in text and 'RELIABILITY' in text
+                                       for text in seen), 10.0, 'the mismatch', group.check)
+
+
+def test_best_effort_images_are_heard_where_the_parameter_says_so(ros_domain):
+    parameters = {'acquisition': {'image_reliability': 'best_effort', 'tf.timeout': 0.1}}
+    reports: list[ShotReport] = []
+    with NodeGroup(('acquisition',), parameters, ros_domain) as group:
+        node = group.station.node
+        node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append, qos.REPORTS)
+        publisher = node.create_publisher(Image, '/carm/image', qos.frames_with('best_effort'))
+        group.bring_up()
+        group.station.wait(lambda: publisher.get_subscription_count() == 1, 10.0, 'a listener')
+        publisher.publish(Image(height=1, width=1, step=1, encoding='mono8', data=[7]))
+        group.station.wait(lambda: reports, 10.0, 'a report', group.check)
+    assert reports[0].code == 'UNCALIBRATED' and 'camera infos' in reports[0].message
+
+
+@pytest.mark.parametrize(('values', 'text'), [
+    ({'tf.max_gap': -1.0}, 'tf.max_gap: expected a value in [0.001, 10] s, got -1.0'),
+    ({'tf.max_gab': 0.1}, "unknown parameter 'tf.max_gab'; did you mean 'tf.max_gap'?")])
+def test_a_bad_parameter_refuses_to_configure_and_says_why(ros_domain, values, text):
+    lines: list[str] = []
+    with NodeGroup(('acquisition',), {'acquisition': values}, ros_domain,
+                   on_line=lambda _, line: lines.append(line)) as group:
+        with pytest.raises(TransitionRefused, match='/carm/acquisition refused to configure'):
+            group.bring_up()
+        assert conductor.state(group.station, '/carm/acquisition') == 'unconfigured'
+    assert any(text in line for line in lines), lines
+
+
+def test_a_node_that_dies_is_reported_and_all_end(ros_domain):
+    with NodeGroup(FRONT, {}, ros_domain) as group:
+        group.bring_up()
+        group.check()
+        os.kill(group.pids['standardizer'], signal.SIGKILL)
+        with pytest.raises(NodeDied, match='standardizer ended with signal SIGKILL'):
+            group.station.wait(lambda: False, 5.0, 'nothing', group.check)
+        pids = group.pids
+    assert not any(_alive(pid) for pid in pids.values())
+
+
+RUN = [sys.executable, '-m', 'ixgs_ros.cli.main', 'run', '--nodes', ','.join(FRONT)]
+
+
+def _started(command):
+    """Start ``ixgs run`` and return it with its nodes' pids once they are active."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if 'are active' in line:
+            break
+    else:
+        pytest.fail(f'ixgs run ended with {process.wait()}')
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    return process, [int(pid) for pid in children]
+
+
+def test_ctrl_c_ends_run_and_leaves_nothing(ros_domain):
+    before = _shared_memory()
+    process, pids = _started(RUN)
+    assert len(pids) == len(FRONT) and all(_alive(pid) for pid in pids)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 0
+    assert not any(_alive(pid) for pid in pids)
+    ours = {name for name in _shared_memory() - before if _lock_is_free(name)}
+    assert not ours
+
+
+def _lock_is_free(name: str) -> bool:
+    """Whether nobody maps a file of shared memory: other runs on this host may come and go."""
+    for maps in Path('/proc').glob('[0-9]*/maps'):
+        try:
+            if name in maps.read_text():
+                return False
+        except OSError:
+            continue  # ended meanwhile, or not ours
+    return Path('/dev/shm', name).exists()
+
+
+def test_nodes_end_when_their_supervisor_is_killed(ros_domain):
+    process, pids = _started(RUN)
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 10
+    while any(_alive(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(_alive(pid) for pid in pids)
+
+
+def test_a_mistake_is_told_before_anything_starts(tmp_path):
+    file = tmp_path / 'params.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    air_count: 5.0\n')
+    done = subprocess.run([*RUN, '--params', str(file)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "unknown parameter 'air_count'; did you mean 'air_counts'?" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
