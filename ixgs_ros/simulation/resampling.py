@@ -1,4 +1,4 @@
-"""A CT on a voxel grid in the patient reference: the truth that a reconstruction is held against."""
+"""A CT on a voxel grid in the patient reference: the truth that a volume is held against."""
 
 from __future__ import annotations
 
