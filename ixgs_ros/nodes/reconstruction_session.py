@@ -1,7 +1,7 @@
 """What the reconstructor's compute thread does: takes shots, refines between them, publishes.
 
-Everything here but :meth:`ReconstructionSession.offer`, ``nudge`` and ``waiting`` runs on that one
-thread. The reconstruction counts its work in steps; here seconds become steps.
+Everything here but the methods that say so runs on that one thread. The reconstruction counts its
+work in steps; here seconds become steps.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class ReconstructionSession:
         self._config = config
         self._sinks = sinks
         self._reconstructor = Reconstructor(config)
+        self._cpu_share = config.refine.cpu_share
         self._inbox: deque[ShotMessage] = deque()
         self._nudged = threading.Event()
         self._active = False
@@ -84,6 +85,10 @@ class ReconstructionSession:
             return False
         self._inbox.append(message)
         return True
+
+    def set_cpu_share(self, share: float) -> None:
+        """Change ``refine.cpu_share``."""
+        self._cpu_share = share
 
     def nudge(self) -> None:
         """End the rest that ``refine.cpu_share`` asks for: there is work to do."""
@@ -155,14 +160,14 @@ class ReconstructionSession:
         if self._unpublished:
             self._publish_first()
             return True
-        if self._reconstructor.converged or self._config.refine.cpu_share == 0.0:
+        share = self._cpu_share
+        if self._reconstructor.converged or share == 0.0:
             return self._publish_last()
         self._rest()
         start = time.monotonic()
         if self._refine_for(CHUNK_S) == 0:
             return False
         elapsed = time.monotonic() - start
-        share = self._config.refine.cpu_share
         self._resting_until = time.monotonic() + elapsed * (1.0 - share) / share
         pause = max(self._config.publish.period, self._publish_s / PUBLISH_SHARE)
         if time.monotonic() - self._published_at >= pause:

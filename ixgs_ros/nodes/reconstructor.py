@@ -47,6 +47,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
         """Make the node unconfigured; arguments as for ``ManagedNode`` without name and class."""
         super().__init__('reconstructor', ReconstructorConfig, **arguments)
         self._worker: Worker | None = None
+        self.parameters.on_change('refine.cpu_share', self._on_cpu_share)
 
     def configure(self, config: ReconstructorConfig) -> None:
         """Allocate the model, compile the kernels, offer topics and services."""
@@ -92,6 +93,11 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
             message.id, to_ns(message.header.stamp),
             Verdict(Code.OVERLOAD, f'{self._config.inbox} shots wait already, expected at most '
                     'that many (parameter inbox): the reconstruction does not keep up'))
+
+    def _on_cpu_share(self, share: float) -> None:
+        if self._worker is not None:
+            self._session.set_cpu_share(share)
+            self._wake()
 
     async def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         await self._answer(response, self._session.set_paused, request.data)
