@@ -30,7 +30,7 @@ class Footprints:
         model: what was projected; it must not change until the footprints are projected anew.
         view: from where.
         scales: (N, 3) float32 standard deviations, metres.
-        table: (N, 12) float32; its columns are in `splatting`.
+        table: (N, 10) float32; its columns are in `splatting`.
     """
 
     model: GaussianModel

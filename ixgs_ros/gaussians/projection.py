@@ -21,8 +21,8 @@ import numpy as np
 from numba import float32, njit
 
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
-from ixgs_ros.gaussians.splatting import (BIAS, FACTOR, HALF_WIDTH, INVERSE_XX, INVERSE_Y, RATIO,
-                                          ROWS, SLOPE, SQUARED_CUT, TOP, U, V, walk_length)
+from ixgs_ros.gaussians.splatting import (COLUMNS, FACTOR, HALF_WIDTH, INVERSE_XX, INVERSE_Y, RATIO, ROWS,
+                                          SLOPE, U, V, VARIANCE_Y, walk_length)
 from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, mixed, plus, rotation_rows, row,
                                         times, unit_quaternion, write_quaternion_gradient)
 
@@ -108,12 +108,10 @@ def write_footprint(table: np.ndarray, i: int, camera: Camera, p: Projection, sc
     distance = math.sqrt(dot(p.t, p.t))
     table[i, U], table[i, V] = u, v
     table[i, INVERSE_XX], table[i, SLOPE] = float32(1) / p.xx, p.xy / p.xx
-    table[i, INVERSE_Y] = p.xx / p.determinant
+    table[i, INVERSE_Y], table[i, VARIANCE_Y] = p.xx / p.determinant, p.determinant / p.xx
     table[i, RATIO] = math.exp(-table[i, INVERSE_Y])
     table[i, ROWS] = walk_length(table[i, INVERSE_Y], cut)
     table[i, HALF_WIDTH] = half_width if seen else float32(-1)
-    table[i, TOP] = cut * p.xy / math.sqrt(p.yy)
-    table[i, SQUARED_CUT], table[i, BIAS] = cut * cut, float32(0)
     table[i, FACTOR] = (norm * ROOT_TWO_PI * volume * camera.fx * camera.fy * distance
                         / math.sqrt(p.determinant))
 
@@ -146,7 +144,8 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
         else:
             # Reaching behind the source (culled), or not a number (reported).
             bad += 0 if t[2] <= cut * depth_deviation else 1
-            table[i] = float32(0)
+            for k in range(COLUMNS):
+                table[i, k] = float32(0)
             table[i, HALF_WIDTH] = float32(-1)
     return bad
 

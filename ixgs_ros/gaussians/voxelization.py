@@ -26,9 +26,9 @@ from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, rotation_r
                                         unit_quaternion, write_quaternion_gradient)
 
 # Columns of the table of Gaussians in a box, (N, BOX_COLUMNS) float32, index units.
-(CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, SLOPE, INVERSE_Y, RATIO, ROWS, TOP,
- HALF_DEPTH) = range(13)
-BOX_COLUMNS = 13
+(CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, VARIANCE_Y,
+ RATIO, ROWS, HALF_DEPTH) = range(14)
+BOX_COLUMNS = 14
 # Layers filled together, so that they stay in the cache; a layer's sum does not depend on it.
 SLAB = 8
 
@@ -59,7 +59,7 @@ def write_box_row(table: np.ndarray, i: int, c: Triple, ax: Triple, ay: Triple, 
     depth, height, width = shape
     xx, yy, zz = dot(ax, ax), dot(ay, ay), dot(az, az)
     xz, yz = cross(ax, az), cross(ay, az)
-    gxx, gxy, gyy = dot(xz, xz), dot(xz, yz), dot(yz, yz)
+    gxx, gxy = dot(xz, xz), dot(xz, yz)
     volume = dot(ax, cross(ay, az))
     rx, ry, rz = cut * math.sqrt(xx), cut * math.sqrt(yy), cut * math.sqrt(zz)
     seen = (c[0] + rx >= float32(0) and c[0] - rx <= float32(width - 1)
@@ -68,10 +68,10 @@ def write_box_row(table: np.ndarray, i: int, c: Triple, ax: Triple, ay: Triple, 
     table[i, CX], table[i, CY], table[i, CZ] = c[0], c[1], c[2]
     table[i, SHIFT_X], table[i, SHIFT_Y] = dot(ax, az) / zz, dot(ay, az) / zz
     table[i, INVERSE_ZZ], table[i, INVERSE_XX] = float32(1) / zz, zz / gxx
-    table[i, SLOPE], table[i, INVERSE_Y] = gxy / gxx, gxx / (volume * volume)
+    table[i, DEVIATION_X], table[i, SLOPE] = math.sqrt(gxx / zz), gxy / gxx
+    table[i, INVERSE_Y], table[i, VARIANCE_Y] = gxx / (volume * volume), volume * volume / gxx
     table[i, RATIO] = math.exp(-table[i, INVERSE_Y])
     table[i, ROWS] = walk_length(table[i, INVERSE_Y], cut)
-    table[i, TOP] = gxy / math.sqrt(gyy * zz)
     table[i, HALF_DEPTH] = rz if seen else float32(-1)
     reach = abs(c[0]) + abs(c[1]) + abs(c[2]) + rx + ry + rz
     return reach < float32(1e9) and volume * volume > float32(0)
@@ -113,10 +113,9 @@ def layer_ellipse(table: np.ndarray, i: int, dz: float, cut: float) -> Ellipse:
     """Return the ellipse of Gaussian ``i`` in the layer ``dz`` above its centre."""
     distance = dz * dz * table[i, INVERSE_ZZ]
     left = max(cut * cut - distance, float32(0))
-    root = math.sqrt(left)
     return Ellipse(table[i, CX] + dz * table[i, SHIFT_X], table[i, CY] + dz * table[i, SHIFT_Y],
-                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y], table[i, RATIO],
-                   int(table[i, ROWS]), root / math.sqrt(table[i, INVERSE_XX]), root * table[i, TOP],
+                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y], table[i, VARIANCE_Y],
+                   table[i, RATIO], int(table[i, ROWS]), math.sqrt(left) * table[i, DEVIATION_X],
                    left, float32(-0.5) * distance)
 
 
