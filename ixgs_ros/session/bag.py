@@ -235,8 +235,7 @@ class BagWriter:
         """Open the hidden folder."""
         parent = self.path.absolute().parent
         self._hidden = Path(tempfile.mkdtemp(prefix=f'.{self.path.name}.', dir=parent))
-        self._writer = Writer(self._hidden / self.path.name, version=9,
-                              storage_plugin=self._plugin)
+        self._writer = Writer(self.folder, version=9, storage_plugin=self._plugin)
         self._writer.open()
         return self
 
@@ -246,11 +245,16 @@ class BagWriter:
         try:
             if error is None:
                 self._writer.close()
-                (self._hidden / self.path.name).rename(self.path)
+                self.folder.rename(self.path)
             else:
                 self._writer.abort()
         finally:
             shutil.rmtree(self._hidden)
+
+    @property
+    def folder(self) -> Path:
+        """The bag's folder while it is written; further files put there come along."""
+        return self._hidden / self.path.name
 
     def write(self, topic: str, msgtype: str, log_ns: int, data: bytes,
               latched: bool = False) -> None:

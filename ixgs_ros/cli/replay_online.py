@@ -1,0 +1,78 @@
+"""``ixgs replay`` through the real nodes, in the bag's rhythm."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ixgs_ros.cli.progress import say
+from ixgs_ros.cli.results import Reconstruction, write_results
+from ixgs_ros.ros.collector import Event, ShotOutcome
+from ixgs_ros.ros.online import OnlineResult, replay_online
+from ixgs_ros.ros.volume_message import message_to_volume
+from ixgs_ros.session.bag import BagReader
+from ixgs_ros.session.parameters_file import Parameters
+from ixgs_ros.session.report import Report, ShotRecord
+from ixgs_ros.volume.grid import Region
+from ixgs_ros.volume.metrics import Truth
+
+
+def online(bag: BagReader, parameters: Parameters, params_path: Path | None, out: Path,
+           truth: Truth | None, rate: float) -> int:
+    """Replay, write the results, and return the exit code.
+
+    Args:
+        bag: an open recording.
+        parameters: as the nodes will read them.
+        params_path: the nodes' parameter file, if any.
+        out: an existing folder.
+        truth: what to compare with, if anything.
+        rate: bag seconds a second.
+    """
+    files = [] if params_path is None else [params_path]
+    result = replay_online(bag, files=files, rate=rate, on_event=show)
+    found = None
+    if result.volume is not None:
+        volume, grid = message_to_volume(result.volume)
+        size = np.array(parameters.reconstructor.region.size)
+        center = np.array(parameters.reconstructor.region.center)
+        asked = Region(center, size) if size.any() else grid.region
+        found = Reconstruction(volume, grid, asked, parameters.lps_from_reference)
+    return write_results(out, report_of(result), found, truth)
+
+
+def show(event: Event) -> None:
+    """Say what a report says; a status is said by the reports around it."""
+    message: Any = event.message
+    if hasattr(message, 'code') and (event.node == 'reconstructor' or not accepted(message.code)):
+        say(f'shot {message.id}: {message.code}: {message.message}')
+
+
+def accepted(code: str) -> bool:
+    """Whether a verdict lets the shot pass."""
+    return code.startswith('ACCEPTED')
+
+
+def report_of(result: OnlineResult) -> Report:
+    """Return the report of a run of the nodes."""
+    report = Report([record_of(outcome) for outcome in result.outcomes],
+                    [outcome.latency_s for outcome in result.outcomes
+                     if outcome.latency_s is not None],
+                    result.cpu_s, result.wall_s, mode='online')
+    if result.status is not None:
+        report.gaussians = result.status.gaussians
+        report.steps = result.status.steps
+        report.held_out_residual = result.status.held_out_residual
+    return report
+
+
+def record_of(outcome: ShotOutcome) -> ShotRecord:
+    """Return the record of one image message."""
+    fit = outcome.fit
+    return ShotRecord(outcome.id, outcome.stamp_ns, outcome.verdict.code, outcome.verdict.message,
+                      fit.residual, fit.exposure_offset, fit.scale,
+                      1000.0 * float(np.linalg.norm(fit.pose_translation)),
+                      math.degrees(float(np.linalg.norm(fit.pose_rotation))))

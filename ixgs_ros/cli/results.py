@@ -1,0 +1,102 @@
+"""What a reconstruction leaves behind: volume files, report and a few lines for the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ixgs_ros.cli.errors import CliError, ExitCode
+from ixgs_ros.cli.progress import say
+from ixgs_ros.geometry import RigidTransform
+from ixgs_ros.session.report import Report
+from ixgs_ros.volume.files import write_volume
+from ixgs_ros.volume.grid import Region, VoxelGrid
+from ixgs_ros.volume.metrics import evaluate, Truth
+
+FILES = ('volume.nii.gz', 'volume.nrrd')
+REPORT = 'report.json'
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A finished volume.
+
+    Args:
+        volume: (z, y, x) float32 in 1/m.
+        grid: where its voxels lie in the reference frame.
+        region: what was asked for; it sets the sphere of the metrics.
+        lps_from_reference: where the reference frame is in the patient.
+    """
+
+    volume: np.ndarray
+    grid: VoxelGrid
+    region: Region
+    lps_from_reference: RigidTransform
+
+
+def make_folder(path: Path) -> Path:
+    """Return the output folder, made if need be.
+
+    Raises:
+        CliError: it cannot be made or is a file.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CliError(f'--out {path}: expected a folder that can be written: '
+                       f'{error.strerror}') from error
+    return path
+
+
+def write_results(out: Path, report: Report, found: Reconstruction | None,
+                  truth: Truth | None = None) -> int:
+    """Write volume and report, say what came out, and return the exit code.
+
+    Args:
+        out: an existing folder; files of an earlier run are replaced, or removed where this run
+            has none.
+        report: its metrics are filled in here.
+        found: the volume; None if the shots made no model.
+        truth: what to compare with.
+
+    Raises:
+        CliError: the truth lies elsewhere.
+    """
+    if found is not None and truth is not None:
+        try:
+            report.metrics = evaluate(found.volume, found.grid, truth, found.lps_from_reference,
+                                      found.region)
+        except ValueError as error:
+            raise CliError(f'--truth: {error}') from error
+    for name in FILES:
+        if found is None:
+            # A volume of an earlier run would pass for one of this run.
+            (out / name).unlink(missing_ok=True)
+        else:
+            write_volume(out / name, found.volume, found.grid, found.lps_from_reference)
+    report.write(out / REPORT)
+    return _summary(out, report, found)
+
+
+def _summary(out: Path, report: Report, found: Reconstruction | None) -> int:
+    refused = ', '.join(f'{number} {code}' for code, number in report.refused.items())
+    say(f'{report.accepted} of {len(report.shots)} shots accepted'
+        + (f'; refused: {refused}' if refused else ''))
+    if report.accepted == 0:
+        say(f'no volume; {out / REPORT} says why each shot was refused')
+        return ExitCode.NO_SHOT_ACCEPTED
+    if found is None:
+        raise CliError(f'{report.accepted} accepted shots make no volume; expected at least 2 '
+                       f'from directions more than 2° apart ({out / REPORT} has the verdicts)')
+    held_out = f'held-out residual {report.held_out_residual:.4f}'
+    say(f'{report.gaussians} Gaussians, {report.steps} steps, {held_out}; '
+        f'{report.cpu_s:.1f} CPU-s, {report.wall_s:.1f} s')
+    if report.metrics is not None:
+        m = report.metrics
+        say(f'PSNR {m.psnr_db:.1f} dB, RMSE {m.rmse_hu:.0f} HU, SSIM {m.ssim:.3f} against the '
+            f'truth inside {1000 * m.sphere_radius:.0f} mm'
+            + (f' ({m.covered:.0%} of it in the truth)' if m.covered < 0.99 else ''))
+    say(f'{", ".join((*FILES, REPORT))} in {out}. Research use only.')
+    return ExitCode.DONE
