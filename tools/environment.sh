@@ -29,8 +29,8 @@ ixgs_check_machine() {
   local python=$1 folder=$2 free_mb
   [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || ixgs_fail "the ROS 2 wheels are for Linux on x86_64, \
 this is $(uname -s) on $(uname -m): use a ROS 2 workspace instead (docs/development.md)"
-  command -v g++ >/dev/null || ixgs_fail 'needs a C++ compiler, g++ is not there; on Debian or Ubuntu: \
-sudo apt install g++'
+  command -v g++ >/dev/null || ixgs_fail "needs a C++ compiler, g++ is not there; on Debian \
+or Ubuntu: sudo apt install g++"
   "$python" -c 'import ensurepip, venv' 2>/dev/null || ixgs_fail "$python has no venv module; on \
 Debian or Ubuntu: sudo apt install python3-venv"
   "$python" -c 'import os, sys, sysconfig
