@@ -1,7 +1,9 @@
 """The simulator node: a tracked C-arm that images a CT, as a real rig would publish it (docs/contracts.md).
 
-Publishes: ``image``, ``camera_info``, ``/tf`` at the tracker's rate, ``/tf_static``. Serves: ``~/expose``
-(std_srvs/Trigger), which answers when the next shot was sent. Ray casting runs ahead in the compute thread.
+Publishes: ``image``, ``camera_info``, ``/tf`` at the tracker's rate, ``/tf_static``. Serves:
+    ``~/expose``
+(std_srvs/Trigger), which answers when the next shot was sent. Ray casting runs ahead in the
+compute thread.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
         except (CtError, ValueError) as error:
             raise ConfigurationError(str(error)) from error
         self._next = 0
-        self._clock = RigClock(self._rig.start_ns, config.speed)
+        self._rig_clock = RigClock(self._rig.start_ns, config.speed)
         self._exposure: WorkFuture[np.ndarray] = self._worker.submit(self._rig.expose, 0)
         self._exposure.result()
         self._images = self.advertise(Image, 'image', qos.FRAMES)
@@ -103,18 +105,18 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
 
     def _tick(self) -> None:
         """Advance the rig's time, publish the tracker's samples and, when it is due, the shot."""
-        self._clock.run_until(self._limit())
-        step = self._clock.tick(time.monotonic_ns())
+        self._rig_clock.run_until(self._limit())
+        step = self._rig_clock.tick(time.monotonic_ns())
         samples = self._rig.transforms_between(step.start_ns + 1, step.end_ns + 1)
         if samples:
             self._transforms.publish(_transforms(samples, step.offset_ns))
         if step.stood:
-            still = self._rig.transforms_at(self._clock.plan_ns)
-            self._transforms.publish(_transforms(still, self._clock.offset_ns))
+            still = self._rig.transforms_at(self._rig_clock.plan_ns)
+            self._transforms.publish(_transforms(still, self._rig_clock.offset_ns))
         if step.end_ns > step.start_ns:
             self._run_offset_ns = step.offset_ns
         if self._next < len(self._rig.shots) and self._exposure.done() \
-                and self._clock.plan_ns >= self._rig.shots[self._next].sent_ns:
+                and self._rig_clock.plan_ns >= self._rig.shots[self._next].sent_ns:
             self._send()
 
     def _limit(self) -> int:
@@ -123,9 +125,9 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
         if self._next >= len(shots):
             return shots[-1].sent_ns + TAIL_NS
         if self._next == 0 and self._config.wait_for_listeners and not self._is_heard():
-            return self._clock.plan_ns
+            return self._rig_clock.plan_ns
         if self._config.mode == 'request' and not self._asked:
-            return self._clock.plan_ns
+            return self._rig_clock.plan_ns
         return shots[self._next].sent_ns
 
     def _is_heard(self) -> bool:
