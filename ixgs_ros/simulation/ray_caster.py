@@ -98,16 +98,16 @@ def _cast(flat: np.ndarray, size: np.ndarray, index_from_source: np.ndarray,
 def _pixel(flat: np.ndarray, size: np.ndarray, index_from_source: np.ndarray,
            intrinsics: np.ndarray, rays: int, column: int, row: int) -> float:
     """Return what a pixel measures: ``-ln`` of the mean of ``exp(-y)`` over its rays."""
-    first, total = 0.0, 0.0
+    smallest, total = np.inf, 0.0
     for sub in range(rays * rays):
         u = column + (sub % rays + 0.5) / rays - 0.5
         v = row + (sub // rays + 0.5) / rays - 0.5
         y = _ray(flat, size, index_from_source, intrinsics, u, v)
-        if sub == 0:
-            first = y
-        # Relative to the first ray's, so that behind metal nothing underflows.
-        total += math.exp(first - y)
-    return first - math.log(total / (rays * rays))
+        # The sum is kept relative to the brightest ray, so that behind metal nothing underflows.
+        if y < smallest:
+            total, smallest = total * math.exp(y - smallest), y
+        total += math.exp(smallest - y)
+    return smallest - math.log(total / (rays * rays))
 
 
 @numba.njit(nogil=True, cache=True)
