@@ -1,0 +1,206 @@
+"""The services of the reconstructor: what they do, what they refuse, and how soon they answer."""
+
+import os
+import signal
+import time
+
+import balls
+from geometry_msgs.msg import Point, Vector3
+import nibabel
+import nrrd
+import numpy as np
+import pytest
+from std_srvs.srv import SetBool, Trigger
+import theatre
+
+from ixgs.srv import GetVolume, SaveVolume, SetRegion
+from ixgs_ros.ros.volume_message import message_to_volume
+
+pytestmark = pytest.mark.ros
+# The patient lies turned by a quarter about z, and 0.1 m to the left of the reference frame.
+LPS = {'lps_from_reference.translation': [0.1, 0.0, 0.0],
+       'lps_from_reference.rotation': [0.0, 0.0, 0.5**0.5, 0.5**0.5]}
+SHOTS = 4
+
+
+@pytest.fixture(scope='module')
+def running():
+    parameters = {**balls.PARAMETERS, **LPS}
+    with theatre.running(['reconstructor'], {'reconstructor': parameters}) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(running):
+    """Four shots are in, and the model stands."""
+    running.fresh()
+    for number in range(1, SHOTS + 1):
+        assert running.expose(number).code == 'ACCEPTED'
+    running.until('status', lambda status: status.views == SHOTS)
+    return running
+
+
+def whole(stage) -> np.ndarray:
+    answer = stage.call(GetVolume, 'get_volume', encoding='32FC1')
+    assert answer.success, answer.message
+    return message_to_volume(answer.volume)[0]
+
+
+def test_a_box_on_request_is_that_part_of_the_volume(stage):
+    answer = stage.call(GetVolume, 'get_volume', center=Point(x=0.012, y=0.004, z=-0.012),
+                        size=Vector3(x=0.04, y=0.024, z=0.032), encoding='32FC1')
+    part, grid = message_to_volume(answer.volume)
+    assert grid.size == (20, 12, 16)
+    np.testing.assert_allclose(grid.region.center, [0.012, 0.004, -0.012], atol=1e-12)
+    # Voxel centres of the whole: -0.039 + 0.002 i; the part starts at x = -0.007, y = -0.007, …
+    expected = whole(stage)[6:22, 16:28, 16:36]
+    np.testing.assert_allclose(part, expected, atol=0.02)
+
+
+def test_a_finer_spacing_and_the_default_encoding(stage):
+    answer = stage.call(GetVolume, 'get_volume', spacing=0.001)
+    volume, grid = message_to_volume(answer.volume)
+    assert (grid.size, answer.volume.encoding) == ((80, 80, 80), 'mono16')
+    coarse = volume.reshape(40, 2, 40, 2, 40, 2).mean(axis=(1, 3, 5))
+    assert np.abs(coarse - whole(stage)).mean() < 0.3
+
+
+@pytest.mark.parametrize(('fields', 'words'), [
+    ({'spacing': -0.001}, ('volume.spacing', '-0.001')),
+    ({'spacing': float('nan')}, ('volume.spacing', 'nan')),
+    ({'size': Vector3(x=0.1, y=-0.1, z=0.1)}, ('region.size', '-0.1')),
+    ({'size': Vector3(x=0.1, y=0.0, z=0.1)}, ('positive', '0.0')),
+    ({'size': Vector3(x=5.0, y=5.0, z=5.0)}, ('region.size', '5.0')),
+    ({'size': Vector3(x=0.6, y=0.6, z=0.6), 'spacing': 0.0004}, ('3.38e+09 voxels', 'at most')),
+    ({'center': Point(x=float('inf')), 'size': Vector3(x=0.1, y=0.1, z=0.1)},
+     ('region.center', 'inf')),
+    ({'encoding': 'rgb8'}, ('mono16', "'rgb8'")),
+])
+def test_a_volume_that_cannot_be_is_refused_by_name(stage, fields, words):
+    answer = stage.call(GetVolume, 'get_volume', **fields)
+    assert not answer.success
+    for word in words:
+        assert word in answer.message
+    assert len(answer.volume.data) == 0
+
+
+def test_before_the_first_shots_there_is_no_volume(running, tmp_path):
+    running.fresh()
+    for kind, name, fields in ((GetVolume, 'get_volume', {}),
+                               (SaveVolume, 'save', {'path': str(tmp_path / 'a.nrrd')})):
+        answer = running.call(kind, name, **fields)
+        assert not answer.success
+        assert 'no model yet: 0 shots' in answer.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_nifti_lies_where_the_patient_is(stage, tmp_path):
+    path = tmp_path / 'volume.nii.gz'
+    answer = stage.call(SaveVolume, 'save', path=str(path))
+    assert answer.success, answer.message
+    assert str(path) in answer.message
+    image = nibabel.load(path)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), whole(stage).T)
+    # The first voxel's centre p = (-39, -39, -39) mm; turned by 90° about z and moved it is
+    # LPS (39 + 100, -39, -39), hence RAS (-139, 39, -39).
+    np.testing.assert_allclose(image.affine @ [0, 0, 0, 1], [-139, 39, -39, 1], atol=1e-4)
+    assert int(image.header['sform_code']) == 1
+
+
+def test_a_saved_nrrd_lies_where_the_patient_is(stage, tmp_path):
+    path = tmp_path / 'volume.nrrd'
+    assert stage.call(SaveVolume, 'save', path=str(path)).success
+    values, header = nrrd.read(str(path))
+    np.testing.assert_array_equal(values, whole(stage).T)
+    np.testing.assert_allclose(header['space origin'], [139, -39, -39], atol=1e-4)
+    assert os.listdir(tmp_path) == ['volume.nrrd']
+
+
+@pytest.mark.parametrize(('path', 'word'), [
+    ('volume.nii.gz', 'absolute path'), ('/nonexistent/volume.nii.gz', '/nonexistent'),
+    ('/tmp/volume.mhd', '.nrrd'), ('', 'absolute path'), ('/proc/volume.nrrd', 'cannot write'),
+])
+def test_a_file_that_cannot_be_written_is_refused_by_name(stage, path, word):
+    answer = stage.call(SaveVolume, 'save', path=path)
+    assert not answer.success
+    assert word in answer.message
+
+
+def test_paused_the_model_stands_and_shots_wait(stage):
+    before = whole(stage)
+    stage.pause(True)
+    stage.refine(1.0)
+    stage.send(balls.shot(7))
+    stage.until('status', lambda status: status.queue_length == 1)
+    assert stage.last('status').state == 'paused'
+    time.sleep(0.5)
+    np.testing.assert_array_equal(whole(stage), before)
+    stage.pause(False)
+    assert stage.report_of(7).code == 'ACCEPTED'
+
+
+def test_services_answer_while_the_model_is_refined(stage):
+    stage.refine(1.0)
+    stage.send(balls.shot(8))
+    seconds = []
+    for _ in range(5):
+        start = time.monotonic()
+        assert stage.call(SetBool, 'pause', data=False).success
+        seconds.append(time.monotonic() - start)
+    # A chunk of refinement or one new shot may be in hand; on a busy machine too.
+    assert np.median(seconds) < 1.0, seconds
+
+
+def test_another_region_is_reconstructed_from_the_same_shots(stage):
+    answer = stage.call(SetRegion, 'set_region', center=Point(x=0.005, y=0.0, z=0.0),
+                        size=Vector3(x=0.06, y=0.05, z=0.04))
+    assert answer.success, answer.message
+    volume = stage.until('volume', lambda volume: volume.size_x == 30)
+    assert (volume.size_y, volume.size_z, volume.views) == (25, 20, SHOTS)
+    assert volume.origin.position.x == pytest.approx(0.005 - 0.029)
+    assert stage.until('status', lambda status: status.region_size.x == 0.06)
+    again = stage.call(SetRegion, 'set_region', size=Vector3(x=0.08, y=0.08, z=0.08))
+    assert again.success, again.message
+
+
+@pytest.mark.parametrize(('center', 'size', 'words'), [
+    (Point(), Vector3(), ('positive', '0.0')),
+    (Point(), Vector3(x=0.1, y=float('nan'), z=0.1), ('region.size', 'nan')),
+    (Point(y=-7.0), Vector3(x=0.1, y=0.1, z=0.1), ('region.center', '-7.0')),
+])
+def test_a_region_that_is_none_is_refused_and_changes_nothing(stage, center, size, words):
+    before = whole(stage)
+    answer = stage.call(SetRegion, 'set_region', center=center, size=size)
+    assert not answer.success
+    for word in words:
+        assert word in answer.message
+    np.testing.assert_array_equal(whole(stage), before)
+
+
+def test_an_interrupted_node_ends_cleanly_and_leaves_nothing():
+    before = set(os.listdir('/dev/shm')) if os.path.isdir('/dev/shm') else set()
+    with theatre.running(['reconstructor'], {'reconstructor': balls.PARAMETERS}) as stage:
+        stage.expose(1)
+        stage.expose(2)
+        pid = stage.group.pids['reconstructor']
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + 20
+        while os.path.exists(f'/proc/{pid}/exe') and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert stage.group.stop() == {'reconstructor': 0}
+    after = set(os.listdir('/dev/shm')) if os.path.isdir('/dev/shm') else set()
+    assert not os.path.exists(f'/proc/{pid}')
+    assert {name for name in after - before if name.startswith('fastdds')} == set()
+
+
+def test_an_unconfigured_node_says_so(running):
+    from ixgs_ros.ros.conductor import transition
+    deactivate, cleanup, configure, activate = 4, 2, 1, 3
+    for change in (deactivate, cleanup):
+        assert transition(running.station, theatre.NODE, change)
+    answer = running.call(Trigger, 'reset')
+    assert not answer.success
+    assert 'unconfigured' in answer.message
+    for change in (configure, activate):
+        assert transition(running.station, theatre.NODE, change, 60)
+    assert running.call(Trigger, 'reset').success
