@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.volume.grid import Region, VoxelGrid
-from ixgs_ros.volume.mpr import sample
+from ixgs_ros.volume.mpr import sample, sample_indices
 
 PEAK_PER_M = 40.0
 WATER_PER_M = 20.0
@@ -37,6 +37,12 @@ class Truth:
 
     per_m: np.ndarray
     lps_from_index: np.ndarray
+
+    def on_grid(self, grid: VoxelGrid, lps_from_reference: RigidTransform) -> np.ndarray:
+        """Return the truth at a grid's voxel centres, trilinear, 0 outside: to be looked at."""
+        index_from_reference = np.linalg.inv(self.lps_from_index) @ lps_from_reference.matrix()
+        indices = grid.points() @ index_from_reference[:3, :3].T + index_from_reference[:3, 3]
+        return sample_indices(self.per_m, indices)
 
 
 @dataclass(frozen=True)

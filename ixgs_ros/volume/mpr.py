@@ -63,8 +63,17 @@ def sample(volume: np.ndarray, grid: VoxelGrid, points: np.ndarray) -> np.ndarra
     points = np.asarray(points, dtype=np.float64)
     if points.shape[-1:] != (3,):
         raise ValueError(f'expected points of shape (..., 3), got {points.shape}')
-    values = np.empty(points.shape[:-1], dtype=np.float32)
-    _sample(volume, np.ascontiguousarray(grid.indices(points).reshape(-1, 3)), values.reshape(-1))
+    return sample_indices(volume, grid.indices(points))
+
+
+def sample_indices(volume: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return the values (...) float32 at fractional voxel indices (..., 3) in x, y, z.
+
+    For volumes on an oblique grid; :func:`sample` is for those on a :class:`VoxelGrid`.
+    """
+    values = np.empty(indices.shape[:-1], dtype=np.float32)
+    _sample(np.ascontiguousarray(volume, dtype=np.float32),
+            np.ascontiguousarray(indices, dtype=np.float64).reshape(-1, 3), values.reshape(-1))
     return values
 
 

@@ -22,6 +22,8 @@ MODES = ('integral', 'maximum', 'surface')
 FROM_ANTERIOR = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 # The observer's distance in diagonals of the grid: far enough that near and far differ little.
 OBSERVER_DISTANCE = 4.0
+# Share of the image that the grid may fill.
+FILLED = 0.95
 BISECTIONS = 5
 
 
@@ -40,9 +42,12 @@ def orbit_view(grid: VoxelGrid, azimuth: float, elevation: float, pixels: int = 
     """
     turn = Rotation.from_euler('ZX', [azimuth, -elevation]).as_matrix() @ FROM_ANTERIOR
     rotation = turn if lps_from_reference is None else lps_from_reference.rotation.T @ turn
-    diagonal = float(np.linalg.norm(grid.region.size))
-    source = grid.region.center - OBSERVER_DISTANCE * diagonal * rotation[:, 2]
-    focal = OBSERVER_DISTANCE * pixels
+    size = grid.region.size
+    distance = OBSERVER_DISTANCE * float(np.linalg.norm(size))
+    source = grid.region.center - distance * rotation[:, 2]
+    # A box of size s has the extent Σ |n_a| s_a along n; its near side must fit into the image.
+    across_x, across_y, depth = np.abs(rotation.T) @ size
+    focal = FILLED * pixels * (distance - 0.5 * depth) / max(across_x, across_y)
     middle = 0.5 * (pixels - 1)
     k = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
     return View(k, RigidTransform(rotation, source), pixels, pixels)
