@@ -29,7 +29,8 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def small_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A NIfTI file of a body that costs little: an ellipsoid of water with a rod of bone in it.
 
-    64 × 64 × 64 voxels of 4 mm; half axes 110, 80 and 120 mm; the rod lies 20 mm behind the middle.
+    64 × 64 × 64 voxels of 4 mm; half axes 110, 80 and 120 mm; the rod lies 20 mm behind the
+    middle.
     """
     import nibabel
     import numpy as np

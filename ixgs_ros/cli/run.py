@@ -1,6 +1,7 @@
-"""Start the nodes, each in its own process, for a live rig, a bag that plays, or a simulated C-arm.
+"""Start the nodes, a process each, for a live rig, a bag that plays, or a simulated C-arm.
 
-Lines of a node carry its name. Ctrl-C ends all; a node that ends by itself ends all, with exit code 1.
+Lines of a node carry its name. Ctrl-C ends all; a node that ends by itself ends all, with exit
+code 1.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--set', metavar='NAME=VALUE', action='append', default=[], dest='values',
                         help='one parameter for every node that knows it; wins over --params')
     parser.add_argument('--simulate', metavar='CT', nargs='?', const='phantom',
-                        help='also run the simulator: phantom (the default), lidc, a DICOM folder, '
-                        'a NIfTI or NRRD file')
+                        help='also run the simulator: phantom (the default), lidc, a folder of '
+                        'DICOM files, a NIfTI or NRRD file')
     parser.add_argument('--nodes', metavar='NAME,NAME', default=','.join(table.names()),
                         help='the nodes to start (default: %(default)s)')
     parser.add_argument('--remap', metavar='FROM:=TO', action='append', default=[],

@@ -1,1 +1,1 @@
-"""The nodes, one file each, and the table that says which there are. Nodes convert, check, schedule, publish."""
+"""The nodes, one file each, and the table of them. Nodes convert, check, schedule, publish."""

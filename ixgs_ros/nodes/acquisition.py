@@ -1,9 +1,10 @@
 """The acquisition node: image, camera info and transforms in; shots and reports out.
 
-Callbacks put messages into an inbox. A timer hands the inbox to the compute thread, which owns the gate
-(``ixgs_ros.acquisition``), decodes, converts and publishes; so no callback computes or waits.
+Callbacks put messages into an inbox. A timer hands the inbox to the compute thread, which owns the
+gate (``ixgs_ros.acquisition``), decodes, converts and publishes; so no callback computes or waits.
 
-Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``. Publishes: ``~/shots`` (accepted ones) and
+Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``. Publishes: ``~/shots`` (accepted
+    ones) and
 ``~/report`` (one for each image message, accepted or not).
 """
 
@@ -62,7 +63,8 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         frames = qos.frames_with(self._config.image_reliability)
         if self._config.compressed:
             self.subscribe(CompressedImage, 'image',
-                           lambda message: self._take_image(from_compressed_image(message)), frames)
+                           lambda message: self._take_image(from_compressed_image(message)),
+                           frames)
         else:
             self.subscribe(Image, 'image',
                            lambda message: self._take_image(adapters.image_frame(message)), frames)

@@ -1,7 +1,8 @@
-"""The clock of a simulated rig: it runs along the rig's plan, stands where it must wait, and never goes back.
+"""The clock of a simulated rig: it runs along the plan, stands where it must, never goes back.
 
-The plan says where the C-arm is at each plan time. While the rig waits (for listeners, a request, an image that is
-still computed) plan time stands and stamps run on: the C-arm stands still and the tracker goes on reporting it.
+The plan says where the C-arm is at each plan time. While the rig waits (for listeners, a request,
+an image that is still computed) plan time stands and stamps run on: the C-arm stands still and the
+tracker goes on reporting it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Runs one node as a process: ``python -m ixgs_ros.nodes.runner NODE [--ros-args …]``.
 
-SIGINT and SIGTERM end it cleanly: the node is deactivated and destroyed and the middleware closed, so
-that nothing stays in shared memory. Started by a supervisor (``IXGS_SUPERVISOR`` holds its process id), it also ends
-when that process is gone.
+SIGINT and SIGTERM end it cleanly: the node is deactivated and destroyed and the middleware closed,
+    so
+that nothing stays in shared memory. Started by a supervisor (``IXGS_SUPERVISOR`` holds its process
+id), it also ends when that process is gone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def run(name: str, arguments: list[str]) -> int:
     """
     entry = table.find(name)
     stop = _Stop()
-    rclpy.init(args=[*arguments, *_defaults(entry)], signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=[*arguments, *_defaults(entry)],
+               signal_handler_options=SignalHandlerOptions.NO)
     node = entry.load_class()(known_elsewhere=table.known_parameters)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -80,7 +82,7 @@ def start(node: ManagedNode[Any]) -> bool:
 
 
 def _defaults(entry: table.Node) -> list[str]:
-    """Return the table's namespace and remaps; ROS takes the first rule that fits, so the user's win."""
+    """Return the table's namespace and remaps; ROS takes the first rule, so the user's win."""
     rules = [f'__ns:={table.NAMESPACE}', *(f'{old}:={new}' for old, new in entry.remaps)]
     return ['--ros-args', *(argument for rule in rules for argument in ('-r', rule))]
 
@@ -89,8 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the node named by the first argument; the rest goes to ROS."""
     given = sys.argv[1:] if arguments is None else arguments
     if not given or given[0] not in table.names(simulated=True):
-        print(f'expected one of {", ".join(table.names(simulated=True))} as the first argument, got '
-              f'{given[:1]}', file=sys.stderr)
+        print(f'expected one of {", ".join(table.names(simulated=True))} as the first argument, '
+              f'got {given[:1]}', file=sys.stderr)
         return 2
     return run(given[0], given)
 

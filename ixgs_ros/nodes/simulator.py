@@ -1,4 +1,4 @@
-"""The simulator node: a tracked C-arm that images a CT, as a real rig would publish it (docs/contracts.md).
+"""The simulator node: a tracked C-arm that images a CT, as a real rig would (docs/contracts.md).
 
 Publishes: ``image``, ``camera_info``, ``/tf`` at the tracker's rate, ``/tf_static``. Serves:
     ``~/expose``
@@ -22,8 +22,8 @@ from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from ixgs_ros.acquisition.camera import CameraModel
-from ixgs_ros.nodes.simulator_config import SimulatorConfig
 from ixgs_ros.nodes.rig_clock import RigClock
+from ixgs_ros.nodes.simulator_config import SimulatorConfig
 from ixgs_ros.parameters import ParameterError
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.image_message import to_camera_info, to_image
@@ -65,8 +65,8 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
         self._static = self.advertise(TFMessage, '/tf_static', qos.TF_STATIC)
         self.serve(Trigger, '~/expose', self._on_expose)
         center = ', '.join(f'{value:.4f}' for value in self._rig.lps_from_reference.translation)
-        self.get_logger().info(f'{config.ct}: {config.views} shots; lps_from_reference.translation = '
-                               f'[{center}] m')
+        self.get_logger().info(f'{config.ct}: {config.views} shots; '
+                               f'lps_from_reference.translation = [{center}] m')
 
     def activate(self) -> None:
         """Publish the static transform and let time run."""
@@ -93,8 +93,8 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
     async def _on_expose(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self.state != 'active' or self._next >= len(self._rig.shots):
             response.success = False
-            response.message = (f'the node is {self.state}, expected active' if self.state != 'active'
-                                else f'all {self._next} shots were taken')
+            response.message = (f'all {self._next} shots were taken' if self.state == 'active'
+                                else f'the node is {self.state}, expected active')
             return response
         asked: Future[tuple[bool, str]] = Future(executor=self.executor)
         self._asked.append(asked)
@@ -155,8 +155,8 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
         self.get_logger().info(f'shot {self._next} of {len(self._rig.shots)} sent'
                                + (f' with fault {shot.fault.value}' if shot.fault else ''))
         if self._asked:
-            self._asked.pop(0).set_result((True, f'shot {self._next} of {len(self._rig.shots)}, stamp '
-                                           f'{stamp_ns} ns'))
+            self._asked.pop(0).set_result(
+                (True, f'shot {self._next} of {len(self._rig.shots)}, stamp {stamp_ns} ns'))
         if self._next == len(self._rig.shots):
             self._refuse_requests(f'all {self._next} shots were taken')
 
@@ -184,7 +184,7 @@ def parse_faults(text: str) -> dict[int, Fault]:
 
 
 def _transforms(samples: Iterable[StampedTransform], offset_ns: int) -> TFMessage:
-    """Return samples as one message, their stamps shifted; faulty quaternions go out as they are."""
+    """Return samples as one message, stamps shifted; faulty quaternions go out as they are."""
     return TFMessage(transforms=[_stamped(replace(sample, stamp_ns=sample.stamp_ns + offset_ns))
                                  for sample in samples])
 

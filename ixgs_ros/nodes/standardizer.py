@@ -51,7 +51,8 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
         try:
             self._worker.submit(self._work, message).add_done_callback(self._done)
         except WorkerFull as error:
-            self._refuse(message, Verdict(Code.OVERLOAD, f'{error}; expected fewer (parameter inbox)'))
+            self._refuse(message, Verdict(Code.OVERLOAD,
+                                          f'{error}; expected fewer (parameter inbox)'))
 
     # -- the compute thread -----------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The table of nodes: the one place that launch files, ``./ixgs run``, demos and tests read.
 
-Reading it needs no ROS. Names are relative to the namespace; nodes take input from relative topics, which
-the remaps of this table connect, and give output on private ones.
+Reading it needs no ROS. Names are relative to the namespace; nodes take input from relative
+topics, which the remaps of this table connect, and give output on private ones.
 """
 
 from __future__ import annotations
@@ -52,24 +52,29 @@ class Node:
 # In the order in which they are activated: a node that sends comes after those that listen to it.
 NODES = (
     Node('navigator', 'ixgs_ros.nodes.navigator:NavigatorNode',
-         'ixgs_ros.nodes.navigator_config:NavigatorConfig', 'volume to slices and renderings',
+         'ixgs_ros.nodes.navigator_config:NavigatorConfig',
+         'volume to slices and renderings',
          remaps=(('volume', 'reconstructor/volume'),)),
     Node('reconstructor', 'ixgs_ros.nodes.reconstructor:ReconstructorNode',
-         'ixgs_ros.nodes.reconstructor_config:ReconstructorConfig', 'shots to volume and Gaussians',
+         'ixgs_ros.nodes.reconstructor_config:ReconstructorConfig',
+         'shots to volume and Gaussians',
          remaps=(('shots', 'standardizer/shots'),)),
     Node('standardizer', 'ixgs_ros.nodes.standardizer:StandardizerNode',
-         'ixgs_ros.nodes.standardizer_config:StandardizerConfig', 'masks, dead pixels and weights of shots',
+         'ixgs_ros.nodes.standardizer_config:StandardizerConfig',
+         'masks, dead pixels and weights of shots',
          remaps=(('shots', 'acquisition/shots'),)),
     Node('acquisition', 'ixgs_ros.nodes.acquisition:AcquisitionNode',
-         'ixgs_ros.nodes.acquisition_config:AcquisitionNodeConfig', 'image, camera info and pose to shots'),
+         'ixgs_ros.nodes.acquisition_config:AcquisitionNodeConfig',
+         'image, camera info and pose to shots'),
     Node('simulator', 'ixgs_ros.nodes.simulator:SimulatorNode',
-         'ixgs_ros.nodes.simulator_config:SimulatorConfig', 'a tracked C-arm that images a CT',
+         'ixgs_ros.nodes.simulator_config:SimulatorConfig',
+         'a tracked C-arm that images a CT',
          simulated=True),
 )
 
 
 def names(simulated: bool = False) -> tuple[str, ...]:
-    """Return the names of all nodes in order of activation, with those that stand for hardware or not."""
+    """Return the nodes' names in order of activation, stand-ins for hardware too or not."""
     return tuple(node.name for node in NODES if simulated or not node.simulated)
 
 

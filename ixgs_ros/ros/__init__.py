@@ -1,1 +1,1 @@
-"""Everything between the core and rclpy: messages, QoS, parameters, diagnostics, lifecycle, processes."""
+"""Between the core and rclpy: messages, QoS, parameters, diagnostics, lifecycle, processes."""

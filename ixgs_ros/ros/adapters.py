@@ -1,7 +1,8 @@
-"""What the users' ROS installation has and the wheels have not: tf2_ros, cv_bridge, tf_transformations.
+"""What a ROS installation has and the wheels have not: tf2_ros, cv_bridge, tf_transformations.
 
-Each is taken where it is installed, else ours does the same; nobody else in the project asks which. Where
-they are installed, test/ros/test_adapters.py holds ours and theirs to the same answers; it is skipped where they are not.
+Each is taken where it is installed, else ours does the same; nobody else in the project asks
+which. Where they are installed, test/ros/test_adapters.py holds ours and theirs to the same
+answers; it is skipped where they are not.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def installed(module: str) -> bool:
 
 def choice() -> str:
     """Return one line for the log: which implementation serves what."""
-    pairs = (('transforms', 'tf2_ros'), ('images', 'cv_bridge'), ('rotations', 'tf_transformations'))
+    pairs = (('transforms', 'tf2_ros'), ('images', 'cv_bridge'),
+             ('rotations', 'tf_transformations'))
     return ', '.join(f'{what}: {module if installed(module) else "own"}' for what, module in pairs)
 
 
@@ -50,7 +52,8 @@ def transform_source(cache_ns: int = CACHE_NS) -> TransformSource:
 def image_frame(message: Image) -> ImageFrame:
     """Return an image as plain data, through cv_bridge where it is installed.
 
-    Encodings that the project does not take are left to our own decoder, which refuses them by name.
+    Encodings that the project does not take are left to our own decoder, which refuses them by
+    name.
     """
     if not installed('cv_bridge') or message.encoding not in ENCODINGS:
         return from_image(message)

@@ -46,8 +46,8 @@ class ShotOutcome:
         verdict: of the last node that judged it.
         node: that node.
         fit: what the reconstruction found.
-        latency_s: from the arrival of the image message to the first volume that contains it, steady
-            clock; None if there is none.
+        latency_s: from the arrival of the image message to the first volume that contains it,
+            steady clock; None if there is none.
     """
 
     id: int

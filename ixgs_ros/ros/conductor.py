@@ -16,7 +16,7 @@ class TransitionRefused(RuntimeError):
 
 
 def state(station: Station, node: str, timeout: float = 10.0) -> str:
-    """Return the lifecycle state of a node given by its full name: 'unconfigured', 'active', …"""
+    """Return the lifecycle state of a node given by its full name: 'active' and so on."""
     label: str = station.call(GetState, f'{node}/get_state', GetState.Request(),
                               timeout).current_state.label
     return label
@@ -58,7 +58,7 @@ def bring_up(station: Station, nodes: Sequence[str], timeout: float,
 
 
 def transition(station: Station, node: str, transition_id: int, timeout: float = 20.0) -> bool:
-    """Ask one node for one transition (``lifecycle_msgs/msg/Transition``); return whether it made it."""
+    """Ask a node for a transition of ``lifecycle_msgs/msg/Transition``; return its success."""
     success: bool = station.call(ChangeState, f'{node}/change_state', _request(transition_id),
                                  timeout).success
     return success

@@ -1,7 +1,7 @@
 """What a node tells on /diagnostics once a second: counters, values and the conditions that hold.
 
-A condition is something a person may have to act on; it holds until it is cleared. A node that merely
-waits for the next shot is OK: fluoroscopy comes when the surgeon steps on the pedal.
+A condition is something a person may have to act on; it holds until it is cleared. A node that
+merely waits for the next shot is OK: fluoroscopy comes when the surgeon steps on the pedal.
 """
 
 from __future__ import annotations

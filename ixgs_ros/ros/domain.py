@@ -1,7 +1,8 @@
 """A ROS domain of one's own: tests, demos and replays must not hear each other or a live rig.
 
-Only the domains 1 to 101 have UDP ports below the range that Linux hands out to other programs. A domain is
-claimed by locking a file in the temporary folder; the lock goes with the process that holds it, however it ends.
+Only the domains 1 to 101 have UDP ports below the range that Linux hands out to other programs. A
+domain is claimed by locking a file in the temporary folder; the lock goes with the process that
+holds it, however it ends.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A subclass says what it does in four plain methods: ``configure(config)`` allocates and advertises,
 ``activate()`` subscribes and starts timers, ``deactivate()`` stops what the base class cannot, and
-``cleanup()`` frees. Publishers live from configure to cleanup, subscriptions and timers
-from activate to deactivate; services answer whenever the node is configured. All four may raise: the transition then fails, with the reason in the log
-and in the diagnostics.
+``cleanup()`` frees. Publishers live from configure to cleanup, subscriptions and timers from
+activate to deactivate; services answer whenever the node is configured. All four may raise: the
+transition then fails, with the reason in the log and in the diagnostics.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from ixgs_ros.ros.parameters import NodeParameters
 Config = TypeVar('Config')
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 'unconfigured', 'inactive', 'active', 'finalized'
 
-# Diagnostics value: user and system time of the process, all threads, since its first activation, so
-# without imports and compilation.
+# Diagnostics value: user and system time of the process, all threads, since its first activation,
+# so without imports and compilation.
 CPU_SECONDS = 'cpu seconds'
 
 
 class ConfigurationError(RuntimeError):
-    """A node cannot work as it is configured; the message says what is wrong and what was expected."""
+    """A node cannot work as configured; the message says what is wrong and what was expected."""
 
 
 class ManagedNode(LifecycleNode, Generic[Config]):
@@ -110,8 +110,8 @@ class ManagedNode(LifecycleNode, Generic[Config]):
     def serve(self, service_type: type, name: str, callback: Callable[..., Any]) -> None:
         """Offer a service; unless configured, it answers that the node is not.
 
-        ``callback(request, response)`` may be ``async`` and await ``self.later(…)``. The type has the fields
-        ``success`` and ``message``.
+        ``callback(request, response)`` may be ``async`` and await ``self.later(…)``. The type has
+        the fields ``success`` and ``message``.
         """
         guarded = self.guard.wrap_service(callback, name)
         known = name in self._offers
@@ -240,7 +240,8 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         except (ParameterError, ConfigurationError) as error:
             for line in str(error).splitlines():
                 self.get_logger().error(f'cannot {transition}: {line}')
-            self.diagnostics.hold(f'error/{transition}', Level.ERROR, f'cannot {transition}: {error}')
+            self.diagnostics.hold(f'error/{transition}', Level.ERROR,
+                                  f'cannot {transition}: {error}')
             return False
         except Exception as error:  # the boundary of a transition, as in guard.py
             self.guard.failed(transition, error)

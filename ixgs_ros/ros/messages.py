@@ -1,7 +1,7 @@
 """Core types to and from the common ROS messages: time, arrays, poses, transforms.
 
-Time is integer nanoseconds in the core; lengths are metres on both sides. Quaternions are x, y, z, w
-on both sides.
+Time is integer nanoseconds in the core; lengths are metres on both sides. Quaternions are x, y, z,
+w on both sides.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 def to_bytes(values: np.ndarray) -> array:
     """Return the memory of a numpy array as what a ``uint8[]`` field takes at once.
 
-    ``array('B')`` is stored as it is (0.3 ms for 2 MB); a list or a numpy array would be checked element
-    by element (86 and 192 ms).
+    ``array('B')`` is stored as it is (0.3 ms for 2 MB); a list or a numpy array would be checked
+    element by element (86 and 192 ms).
 
     Args:
         values: any shape and dtype; row-major little endian in the result.

@@ -62,7 +62,7 @@ def plain(value: Any) -> Any:
 
 
 class NodeParameters(Generic[Config]):
-    """Declares a configuration's parameters on a node, checks every change, builds the configuration.
+    """Declares a configuration's parameters on a node, checks changes, builds the configuration.
 
     Args:
         node: the node; its overrides (YAML, command line) are read here.
@@ -106,7 +106,7 @@ class NodeParameters(Generic[Config]):
         self._locked = locked
 
     def on_change(self, name: str, callback: Callable[[Any], None]) -> None:
-        """Make a parameter live: it may change at any time, and the callback gets the new value."""
+        """Make a parameter live: it may change at any time; the callback gets the new value."""
         if name not in self._known:
             raise unknown_parameter(name, self._known)
         self._live[name] = callback

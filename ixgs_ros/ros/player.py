@@ -1,4 +1,4 @@
-"""Plays a rig's recording to real nodes: raw bytes, in the bag's rhythm, /clock before each message."""
+"""Plays a rig's recording to real nodes: raw bytes, in the bag's rhythm, /clock going before."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Nodes as separate processes: started together, watched, and ended for sure.
 
-Each process leads a group of its own, so that a Ctrl-C in the terminal reaches only the supervisor, which then ends
-them in order; what does not end in time is killed with its whole group. A node whose supervisor is killed ends by itself
-(``runner.py``).
+Each process leads a group of its own, so that a Ctrl-C in the terminal reaches only the
+supervisor, which then ends them in order; what does not end in time is killed with its whole
+group. A node whose supervisor is killed ends by itself (``runner.py``).
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class NodeGroup:
         self._readers.append(reader)
 
     def _overrides(self, name: str) -> dict[str, Any]:
-        """Return a parameter file for one node: of ``/**`` what it knows, and all that is for it."""
+        """Return a parameter file for one node: what is for all, and what is for it."""
         everyone = dict(self._parameters.get('/**', {}))
         own = dict(self._parameters.get(name, {}))
         values = {key: list(value) if isinstance(value, tuple) else value

@@ -1,6 +1,7 @@
 """Every QoS profile of the project, by the role of its topic. No profile is written anywhere else.
 
-Reliable throughout: on Fast DDS with its default settings a best-effort message above half a megabyte
+Reliable throughout: on Fast DDS with its default settings a best-effort message above half a
+    megabyte
 is nearly always lost. The one exception is a choice of the user: a foreign camera driver that
 publishes best effort can only be heard by a best-effort subscription.
 """
@@ -21,7 +22,8 @@ def _profile(depth: int, reliability: ReliabilityPolicy = ReliabilityPolicy.RELI
 # Images and shots: a burst of frames is kept, none is lost.
 FRAMES = _profile(10)
 
-# Outputs of which only the newest counts and that a late joiner must see: volumes, markers, status.
+# Outputs of which only the newest counts and that a late joiner must see: volumes, markers,
+# status.
 LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 # One report a shot: a late joiner sees the session's last hundred.
@@ -61,5 +63,5 @@ def frames_with(reliability: str) -> QoSProfile:
 
 
 def policy_name(kind: int) -> str:
-    """Return the word for the QoS policy of an ``incompatible_qos`` event: 'RELIABILITY', …"""
+    """Return the word for the QoS policy of an event, such as 'RELIABILITY'."""
     return QoSPolicyKind(kind).name

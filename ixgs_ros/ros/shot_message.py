@@ -41,8 +41,8 @@ def from_shot_message(message: ShotMessage) -> Shot:
     """Return the shot of a message.
 
     Raises:
-        MessageError: the arrays do not fit the size, or K, the pose, a pixel or the quantity is not
-            what the message's definition asks for.
+        MessageError: the arrays do not fit the size, or K, the pose, a pixel or the quantity is
+            not what the message's definition asks for.
     """
     shape = (message.height, message.width)
     line_integrals = from_bytes(message.line_integrals, '<f4', shape, 'line_integrals')
@@ -106,7 +106,8 @@ def from_report(message: ShotReport) -> tuple[Verdict, Fit]:
     try:
         code = Code(message.code)
     except ValueError as error:
-        raise MessageError(f'expected a code of docs/contracts.md, got {message.code!r}') from error
+        raise MessageError(f'expected a code of docs/contracts.md, got '
+                           f'{message.code!r}') from error
     return Verdict(code, message.message), Fit(
         message.residual, message.exposure_offset, message.scale,
         _vector(message.pose_correction_translation),

@@ -1,4 +1,4 @@
-"""A place to listen and talk from: rclpy in this process, on a given domain, spun by a thread of its own.
+"""A place to listen and talk from: rclpy in this process, on a given domain, in its own thread.
 
 Commands and tests use it beside the nodes' processes. Callbacks run in the station's thread.
 """
@@ -35,7 +35,8 @@ class Station:
     def __init__(self, domain: int | None = None, name: str = 'ixgs_station') -> None:
         self.context = rclpy.Context()
         if domain is not None:
-            # rcl reads the discovery range when the context is initialised, and has no other way in.
+            # rcl reads the discovery range when the context is initialised, and has no other way
+            # in.
             os.environ.update(private_environment(domain))
         rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node(name, context=self.context)

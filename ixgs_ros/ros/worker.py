@@ -28,10 +28,11 @@ class Worker:
     Args:
         name: the thread's name.
         capacity: how much work may wait.
-        idle: called over and over while nothing waits; returns whether there is more to do. When it
-            says no (or there is none), the thread sleeps until the next piece of work. It must return
-            within the time that a service may wait.
-        on_idle_error: gets what ``idle`` raised; the thread then sleeps until the next piece of work.
+        idle: called over and over while nothing waits; returns whether there is more to do. When
+            it says no (or there is none), the thread sleeps until the next piece of work. It must
+            return within the time that a service may wait.
+        on_idle_error: gets what ``idle`` raised; the thread then sleeps until the next piece of
+            work.
     """
 
     def __init__(self, name: str, capacity: int, idle: Callable[[], bool] | None = None,
@@ -99,7 +100,8 @@ class Worker:
             self._do(*item)
             more = self._idle is not None
 
-    def _do(self, future: Future[Any], work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def _do(self, future: Future[Any], work: Callable[..., Any],
+            arguments: tuple[Any, ...]) -> None:
         if not future.set_running_or_notify_cancel():
             return
         try:

@@ -1,4 +1,4 @@
-"""Simulator → acquisition → standardizer over DDS between processes, with what can go wrong on a rig."""
+"""Simulator → acquisition → standardizer between processes, with what can go wrong on a rig."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ VIEWS = 14
 
 @pytest.fixture
 def chain(ros_domain, small_ct):
-    simulator = {'ct': str(small_ct), 'views': VIEWS, 'speed': 4.0, 'carm.height': 64, 'carm.width': 64,
-                 'carm.pixel_pitch': 0.0048, 'timing.interval': 4.0,
+    simulator = {'ct': str(small_ct), 'views': VIEWS, 'speed': 6.0,
+                 'carm.height': 64, 'carm.width': 64, 'carm.pixel_pitch': 0.0048,
+                 'timing.interval': 4.0,
                  'faults': ', '.join(f'{index}:{name}' for index, (name, _) in FAULTS.items())}
     parameters = {'/**': {'air_counts': 50_000.0}, 'simulator': simulator}
     with NodeGroup(NODES, parameters, ros_domain) as group:

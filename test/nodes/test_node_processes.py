@@ -10,13 +10,13 @@ import sys
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
-from ixgs.msg import ShotReport
 from lifecycle_msgs.msg import Transition
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
+from ixgs.msg import ShotReport
 from ixgs_ros.ros import conductor, qos
 from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.processes import NodeDied, NodeGroup
@@ -45,7 +45,8 @@ def test_transitions_in_a_process_and_a_late_joiner_sees_all_reports(ros_domain,
         group.bring_up()
         assert conductor.state(station, simulator) == 'active'
         for number in (1, 2):
-            answer = station.call(Trigger, f'{simulator}/expose', Trigger.Request(), 20.0, group.check)
+            answer = station.call(Trigger, f'{simulator}/expose', Trigger.Request(), 20.0,
+                                  group.check)
             assert answer.success and answer.message.startswith(f'shot {number} of 3')
         time.sleep(1.0)
         late: list[ShotReport] = []
@@ -83,7 +84,8 @@ def test_best_effort_images_are_heard_where_the_parameter_says_so(ros_domain):
     reports: list[ShotReport] = []
     with NodeGroup(('acquisition',), parameters, ros_domain) as group:
         node = group.station.node
-        node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append, qos.REPORTS)
+        node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append,
+                                 qos.REPORTS)
         publisher = node.create_publisher(Image, '/carm/image', qos.frames_with('best_effort'))
         group.bring_up()
         group.station.wait(lambda: publisher.get_subscription_count() == 1, 10.0, 'a listener')
