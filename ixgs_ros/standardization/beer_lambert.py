@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ixgs_ros.standardization.air import find_air
-from ixgs_ros.standardization.collimator import find_field
+from ixgs_ros.standardization.air import find_air, MIN_AREA
 from ixgs_ros.standardization.config import PhysicsConfig
 from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Code, Refusal
@@ -63,7 +62,7 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
     if air is None and config.air_counts == 0:
         raise Refusal(Code.NO_SIGNAL, 'the image shows no air beside the body, so the '
                       'unattenuated signal is unknown; expected a flat bright region of at least '
-                      '2 % at the border of the field, or the parameter air_counts')
+                      f'{MIN_AREA:.0%} at the border of the field, or the parameter air_counts')
     used = config.air_counts if air is None else air
     _check_signal(values, signal, used, config)
     y = np.full(counts.shape, MAX_LINE_INTEGRAL, dtype=np.float32)
@@ -82,7 +81,7 @@ def visible_air(intensity: np.ndarray, usable: np.ndarray, nominal: float) -> fl
         usable: (H, W) bool: signal, and not saturated.
         nominal: the unattenuated signal expected, in the same unit; 0 if unknown.
     """
-    air = find_air(intensity, usable & find_field(intensity).mask)
+    air = find_air(intensity, usable)
     return None if air is None or air < MIN_AIR_OVER_NOMINAL * nominal else air
 
 

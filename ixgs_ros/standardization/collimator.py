@@ -1,15 +1,40 @@
-"""Find the field that the collimator leaves open."""
+"""Find the field that the collimator leaves open.
+
+Outside the field it is dark and even, inside brighter, and the border between them is a sharp step
+along a circle, a rectangle or both. A bright region is outlined at several levels, shapes are
+fitted to it, and the one whose own border shows the step is taken. A dark body never passes: its
+rim is no such shape, and no such step. When in doubt, nothing is cut.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from scipy import ndimage
+
+from ixgs_ros.standardization.field_shapes import fit_shapes, NAMES, Shape
+
+WORKING_SIZE = 128     # pixels across, at most; the shape found is drawn at full resolution
+LEVELS = (0.01, 0.03, 0.1, 0.25)  # between dark and bright, where regions are outlined
+MAX_LEAK = 0.15        # brightness outside, relative to the bright part inside
+MIN_OUTSIDE = 0.01     # of the image must lie outside
+MIN_INSIDE = 0.05      # of the image must lie inside
+STEP_RATIO = 1.5       # intensity inside over outside, across the border
+RIM = 1.5              # working pixels on either side of the border where the step is measured
+MIN_EVIDENCE = 0.6     # of the border must show the step; organs at the rim hide it elsewhere
+MARGIN = 0.5          # working pixels that the penumbra takes from the field
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The open field: its mask (H, W) bool and its shape, 'none' where nothing is cut."""
+    """The open field.
+
+    Args:
+        mask: (H, W) bool, true inside.
+        shape: 'round', 'rectangular', 'round and rectangular', or 'none' where nothing is cut.
+    """
 
     mask: np.ndarray
     shape: str
@@ -17,4 +42,76 @@ class Field:
 
 def find_field(intensity: np.ndarray) -> Field:
     """Return the open field of an image (H, W), linear, bright where nothing absorbs."""
-    return Field(np.ones(intensity.shape, dtype=bool), 'none')
+    small, factor = _reduced(intensity)
+    smooth = cv2.medianBlur(small, 3)
+    bright = float(np.quantile(smooth, 0.95))
+    best, most = None, MIN_EVIDENCE
+    if _border_is_dark(smooth, bright):
+        for shape in _candidates(smooth, bright):
+            evidence = _evidence(shape, smooth, bright)
+            if evidence > most:
+                best, most = shape, evidence
+    if best is None:
+        return Field(np.ones(intensity.shape, dtype=bool), 'none')
+    depth = best.scaled(factor).depth(*intensity.shape)
+    return Field(depth > MARGIN * factor, NAMES[type(best)])
+
+
+def _reduced(intensity: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the image as means of blocks, at most the working size, and a block's side."""
+    factor = -(-max(intensity.shape) // WORKING_SIZE)
+    height, width = (length // factor for length in intensity.shape)
+    tiles = np.asarray(intensity, dtype=np.float32)[:height * factor, :width * factor]
+    return tiles.reshape(height, factor, width, factor).mean(axis=(1, 3)), factor
+
+
+def _border_is_dark(smooth: np.ndarray, bright: float) -> bool:
+    """Whether any stretch of the image's border can lie outside a collimator."""
+    border = np.concatenate([smooth[0], smooth[-1], smooth[:, 0], smooth[:, -1]])
+    return bool((border < MAX_LEAK * bright).mean() > MIN_OUTSIDE)
+
+
+def _candidates(smooth: np.ndarray, bright: float) -> list[Shape]:
+    """Return the shapes that fit the largest bright region, outlined at each level."""
+    dark = float(np.quantile(smooth, 0.005))
+    shapes: list[Shape] = []
+    before = None
+    for level in LEVELS:
+        labels, count = ndimage.label(smooth > dark + level * (bright - dark))
+        if count == 0:
+            continue
+        largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+        size = largest.mean()
+        if MIN_INSIDE <= size <= 1 - MIN_OUTSIDE and size != before:
+            shapes += fit_shapes(largest)
+        before = size
+    return shapes
+
+
+def _evidence(shape: Shape, smooth: np.ndarray, bright: float) -> float:
+    """Return the share of the shape's border that shows the step; 0 if its outside is not dark."""
+    depth = shape.depth(*smooth.shape)
+    outside = smooth[depth < -RIM - 1]
+    if outside.size < MIN_OUTSIDE * smooth.size or (depth > 0).mean() < MIN_INSIDE:
+        return 0.0
+    lower, leak, upper, most = np.quantile(outside, [0.25, 0.5, 0.75, 0.99])
+    noise = (upper - lower) / 1.35  # quartiles of a normal distribution: 1.35 σ apart
+    if most > min(MAX_LEAK * bright, 1.3 * leak + 6 * noise + 0.003 * bright):
+        return 0.0  # there is something to be seen outside: a body, not a collimator
+    inner, outer = _across_border(depth)
+    if inner.shape[1] < 8:
+        return 0.0
+    high, low = smooth[tuple(inner)], smooth[tuple(outer)]
+    return float((high > STEP_RATIO * low + 4 * noise).mean())
+
+
+def _across_border(depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels (2, n) just inside and just outside a shape's border, pairwise."""
+    border = np.stack(np.nonzero(np.abs(depth) <= 0.5))
+    inward = np.stack([slope[tuple(border)] for slope in np.gradient(depth)])
+    inward /= np.maximum(np.linalg.norm(inward, axis=0), 1e-6)
+    inner = np.rint(border + RIM * inward).astype(int)
+    outer = np.rint(border - RIM * inward).astype(int)
+    limits = np.array(depth.shape)[:, None]
+    visible = ((inner >= 0) & (inner < limits) & (outer >= 0) & (outer < limits)).all(axis=0)
+    return inner[:, visible], outer[:, visible]

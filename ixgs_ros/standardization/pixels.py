@@ -13,6 +13,7 @@ from scipy import ndimage
 NOISE_SIGMAS = 6.0     # a defect exceeds the noise around it this many times
 MIN_STEP = 0.15        # and differs by at least this in line integral (15 % of the signal)
 NOISE_WINDOW = 15      # pixels across which the noise is estimated
+MAX_DIFFERENCE = 0.5   # of neighbours that still counts as noise
 LINE_SEGMENTS = 4      # a defective line may be cut: each quarter is judged by itself
 LINE_SHARE = 0.8       # of a segment's pixels must stand out to the same side
 LINE_SIGMAS = 4.0      # of the noise of a segment's mean
@@ -39,8 +40,9 @@ def _defective_pixels(y: np.ndarray) -> np.ndarray:
     low = np.where(known, y, np.inf)
     high = np.where(known, y, -np.inf)
     # Of eight neighbours, the second smallest and the second largest.
-    below = ndimage.rank_filter(low, 1, footprint=_RING, mode='nearest')
-    above = ndimage.rank_filter(high, -2, footprint=_RING, mode='nearest')
+    below = ndimage.rank_filter(low, 1, footprint=_RING, mode='constant', cval=np.inf)
+    above = ndimage.rank_filter(high, -2, footprint=_RING, mode='constant',
+                                cval=-np.inf)
     excess = np.maximum(np.where(known, below - y, 0), np.where(known, y - above, 0))
     threshold = np.maximum(MIN_STEP, NOISE_SIGMAS * local_noise(y))
     return np.isfinite(excess) & (excess > threshold)
@@ -49,10 +51,9 @@ def _defective_pixels(y: np.ndarray) -> np.ndarray:
 def local_noise(y: np.ndarray) -> np.ndarray:
     """Return the standard deviation (H, W) of the pixel noise.
 
-    The mean absolute difference to the mean of the left and right neighbours, which is free of
-    gradients, over a window; a normal distribution of deviation σ makes it ``sqrt(2 / π) sqrt(3 /
-    2) σ``. Single defects are clipped at three times the image's median so that they do not hide
-    themselves.
+    From the mean absolute difference to the mean of the left and right neighbours, which is free
+    of gradients, over a window; a normal distribution of deviation σ makes it
+    ``sqrt(2 / π) sqrt(3 / 2) σ``. Differences are clipped, so that a defect does not hide itself.
     """
     filled = np.where(np.isfinite(y), y, 0)
     difference = np.abs(filled - 0.5 * (np.roll(filled, 1, 1) + np.roll(filled, -1, 1)))
@@ -60,10 +61,11 @@ def local_noise(y: np.ndarray) -> np.ndarray:
     valid[:, [0, -1]] = False
     if not valid.any():
         return np.zeros(y.shape, dtype=np.float32)
-    difference = np.where(valid, np.minimum(difference, 0.5), 0).astype(np.float32)
+    difference = np.where(valid, np.minimum(difference, MAX_DIFFERENCE), 0).astype(np.float32)
     weight = ndimage.uniform_filter(valid.astype(np.float32), NOISE_WINDOW, mode='nearest')
     mean = ndimage.uniform_filter(difference, NOISE_WINDOW, mode='nearest')
-    mean = np.divide(mean, weight, out=np.full(y.shape, difference[valid].mean()), where=weight > 0)
+    elsewhere = np.full(y.shape, difference[valid].mean(), dtype=np.float32)
+    mean = np.divide(mean, weight, out=elsewhere, where=weight > 0)
     return mean / np.float32(np.sqrt(3 / np.pi))
 
 
@@ -74,7 +76,8 @@ def _defective_rows(y: np.ndarray) -> np.ndarray:
         return mask
     up, down = y[1:-1] - y[:-2], y[1:-1] - y[2:]
     # Beyond both neighbours or not at all: a step has one side only.
-    excess = np.where(np.sign(up) == np.sign(down), np.sign(up) * np.minimum(abs(up), abs(down)), 0)
+    smaller = np.minimum(np.abs(up), np.abs(down))
+    excess = np.where(np.sign(up) == np.sign(down), np.sign(up) * smaller, 0)
     excess[~np.isfinite(up + down)] = np.nan
     edges = np.linspace(0, y.shape[1], LINE_SEGMENTS + 1).astype(int)
     for start, stop in zip(edges[:-1], edges[1:]):
@@ -85,9 +88,7 @@ def _defective_rows(y: np.ndarray) -> np.ndarray:
 
 
 def _standing_out(excess: np.ndarray) -> np.ndarray:
-    """Return the rows of a segment (rows, n) whose excess is of one sign and beyond that of
-    others.
-    """
+    """Return the rows of a segment (rows, n) whose excess has one sign and exceeds the others'."""
     count = np.isfinite(excess).sum(axis=1)
     enough = count >= max(8, excess.shape[1] // 4)
     filled = np.nan_to_num(excess)
