@@ -1,4 +1,4 @@
-"""``ixgs bench NAME``: reproducible benchmarks, one file each in ``bench/`` of a source checkout."""
+"""``ixgs bench NAME``: reproducible benchmarks, one file each in ``bench/`` of a checkout."""
 
 from __future__ import annotations
 

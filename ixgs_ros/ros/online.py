@@ -75,15 +75,36 @@ def replay_online(bag: BagReader, *, files: Sequence[Path] = (),
             while (event := collector.next_event(0)) is not None:
                 on_event(event)
         player.play(look)
-        group.station.wait(lambda: collector.received() >= bag.images and not collector.waiting(),
-                           verdict_s, f'a verdict on each of {bag.images} shots', look)
-        _settle(collector, settle_s, look)
-        volume = fetch_volume(group.station)
-        wall_s = time.monotonic() - started
-        # The nodes tell their CPU time once a second.
-        time.sleep(1.1)
-        return OnlineResult(collector.outcomes(), volume, collector.status, collector.cpu_s(),
-                            wall_s, bag.images)
+        return gather(group, collector, bag.images, started, look, verdict_s=verdict_s,
+                      settle_s=settle_s)
+
+
+def gather(group: NodeGroup, collector: Collector, images: int, started: float,
+           look: Callable[[], None], *, verdict_s: float, settle_s: float) -> OnlineResult:
+    """Wait until every image has its verdict and the model has settled; return what came of it.
+
+    Args:
+        group: the nodes, active.
+        collector: made before the first image was sent.
+        images: how many images were sent, or will be within ``verdict_s``.
+        started: ``time.monotonic()`` when the first was sent.
+        look: called while waiting; may raise to give up.
+        verdict_s: longest time to wait for the verdicts, seconds.
+        settle_s: longest time that the model is refined after the last verdict, seconds.
+
+    Raises:
+        NodeDied, NoAnswer: a node failed.
+    """
+    group.station.wait(lambda: collector.received() >= images and not collector.waiting(),
+                       verdict_s, f'a verdict on each of {images} shots', look)
+    _settle(collector, settle_s, look)
+    volume = fetch_volume(group.station)
+    wall_s = time.monotonic() - started
+    # The nodes tell their CPU time once a second.
+    time.sleep(1.1)
+    look()
+    return OnlineResult(collector.outcomes(), volume, collector.status, collector.cpu_s(),
+                        wall_s, images)
 
 
 def fetch_volume(station: Station, timeout: float = 60.0) -> VoxelVolume | None:
