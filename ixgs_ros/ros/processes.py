@@ -25,7 +25,9 @@ import yaml
 from ixgs_ros.nodes import runner, table
 from ixgs_ros.ros import conductor
 from ixgs_ros.ros.domain import private_environment
+from ixgs_ros.ros.shared_memory import remove_orphans
 from ixgs_ros.ros.station import Station
+from ixgs_ros.session.parameters_file import read_sections
 
 STOP_S = 10.0
 LINES_KEPT = 20
@@ -50,6 +52,9 @@ class NodeGroup:
         files: parameter files; ``parameters`` win over them.
         arguments: further ROS arguments for all nodes, such as ``['-r', 'image:=/other/image']``.
         on_line: gets the node's name and each line it prints.
+
+    Raises:
+        ParameterError: a file cannot be read.
     """
 
     def __init__(self, nodes: Iterable[str], parameters: Mapping[str, Mapping[str, Any]],
@@ -58,7 +63,7 @@ class NodeGroup:
         self.nodes = tuple(node.name for node in table.in_order(nodes))
         self.domain = domain
         self._parameters = parameters
-        self._files = [Path(file).resolve() for file in files]
+        self._sections = [section for file in files for section in read_sections(Path(file))]
         self._arguments = list(arguments)
         self._on_line = on_line
         self._processes: dict[str, subprocess.Popen[str]] = {}
@@ -131,15 +136,15 @@ class NodeGroup:
         if hasattr(self, 'station'):
             self.station.close()
         self._folder.cleanup()
+        if any(process.returncode < 0 for process in self._processes.values()):
+            remove_orphans()
         return {name: process.returncode for name, process in self._processes.items()}
 
     def _start(self, name: str) -> None:
         file = Path(self._folder.name) / f'{name}.yaml'
-        file.write_text(yaml.safe_dump(self._overrides(name)))
+        file.write_text(yaml.safe_dump(self._values(name)))
         command = [sys.executable, '-m', 'ixgs_ros.nodes.runner', name, '--ros-args',
-                   '--disable-external-lib-logs', *self._arguments]
-        for parameters in (*self._files, file):
-            command += ['--params-file', str(parameters)]
+                   '--disable-external-lib-logs', '--params-file', str(file), *self._arguments]
         environment = {**os.environ, runner.SUPERVISOR: str(os.getpid()), 'PYTHONUNBUFFERED': '1',
                        'RCUTILS_CONSOLE_OUTPUT_FORMAT': '[{severity}] {message}'}
         if self.domain is not None:
@@ -153,12 +158,20 @@ class NodeGroup:
         reader.start()
         self._readers.append(reader)
 
-    def _overrides(self, name: str) -> dict[str, Any]:
-        """Return a parameter file for one node: what is for all, and what is for it."""
-        everyone = dict(self._parameters.get('/**', {}))
-        own = dict(self._parameters.get(name, {}))
+    def _values(self, node: str) -> dict[str, Any]:
+        """Return the values of a node as one parameter file.
+
+        rcl orders several files by when a name was first seen in any of them, so that '/**' of a
+        later file may lose to a name of an earlier one; here what comes later wins.
+        """
+        values: dict[str, Any] = {}
+        for section in self._sections:
+            if section.matches(node):
+                values.update(section.values)
+        for name in ('/**', node):
+            values.update(self._parameters.get(name, {}))
         values = {key: list(value) if isinstance(value, tuple) else value
-                  for key, value in {**everyone, **own}.items()}
+                  for key, value in values.items()}
         return {'/**': {'ros__parameters': values}} if values else {}
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:

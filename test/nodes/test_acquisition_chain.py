@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 import pytest
 
@@ -41,6 +42,10 @@ def test_each_shot_is_passed_on_or_refused_with_its_code(chain):
     node = chain.station.node
     node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append, qos.REPORTS)
     node.create_subscription(ShotMessage, '/carm/standardizer/shots', shots.append, qos.FRAMES)
+    heaviest: dict[str, float] = {}
+    node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: heaviest.update(
+        {status.name: float(item.value.split()[-4]) for status in message.status
+         for item in status.values if item.key == 'heaviest callback'}), qos.DIAGNOSTICS)
     chain.bring_up()
     chain.station.wait(lambda: len(reports) == VIEWS, 60.0, f'{VIEWS} reports', chain.check)
     for report in reports:
@@ -54,6 +59,9 @@ def test_each_shot_is_passed_on_or_refused_with_its_code(chain):
     assert shot.line_integrals.shape == (64, 64) and 1.0 < np.median(shot.line_integrals) < 12.0
     assert shots[0].header.frame_id == 'patient_reference'
     assert 0.5 < np.linalg.norm(shot.view.source) < 0.8  # SOD 0.64 m about the region's centre
+    for name in ('acquisition', 'standardizer', 'simulator'):
+        chain.station.wait(lambda name=name: heaviest.get(f'/carm/{name}'), 5.0, 'diagnostics')
+        assert heaviest[f'/carm/{name}'] < 20.0, f'{name}: {heaviest}'
     pids = chain.pids.values()
     assert set(chain.stop().values()) == {0}
     assert not any(os.path.exists(f'/proc/{pid}') for pid in pids)

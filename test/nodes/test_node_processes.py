@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.processes import NodeDied, NodeGroup
 from ixgs_ros.verdict import Code
 
+PARAMETERS = Path(__file__).resolve().parents[2] / 'config' / 'params.yaml'
 FRONT = ('acquisition', 'standardizer')
 
 
@@ -29,8 +31,18 @@ def _alive(pid: int) -> bool:
     return Path(f'/proc/{pid}').exists()
 
 
-def _shared_memory() -> set[str]:
-    return {name for name in os.listdir('/dev/shm') if 'fastdds' in name or 'fastrtps' in name}
+def _shared_memory(pids) -> set[str]:
+    """Return the segments that these processes have open or mapped.
+
+    Ports are left out: participants of other runs share them.
+    """
+    found: set[str] = set()
+    for pid in pids:
+        for link in Path(f'/proc/{pid}/fd').iterdir():
+            found.add(os.readlink(link))
+        maps = Path(f'/proc/{pid}/maps').read_text()
+        found.update(line.split()[-1] for line in maps.splitlines())
+    return {name for name in found if re.match(r'/dev/shm/fastdds_[0-9a-f]{16}', name)}
 
 
 def _rig(small_ct, **more):
@@ -40,7 +52,7 @@ def _rig(small_ct, **more):
 
 def test_transitions_in_a_process_and_a_late_joiner_sees_all_reports(ros_domain, small_ct):
     parameters = {'/**': {'air_counts': 50_000.0}, 'simulator': _rig(small_ct, mode='request')}
-    with NodeGroup((*FRONT, 'simulator'), parameters, ros_domain) as group:
+    with NodeGroup((*FRONT, 'simulator'), parameters, ros_domain, files=[PARAMETERS]) as group:
         station, simulator = group.station, group.full_name('simulator')
         group.bring_up()
         assert conductor.state(station, simulator) == 'active'
@@ -111,11 +123,14 @@ def test_a_node_that_dies_is_reported_and_all_end(ros_domain):
     with NodeGroup(FRONT, {}, ros_domain) as group:
         group.bring_up()
         group.check()
+        segments = _shared_memory(group.pids.values())
+        time.sleep(2.0)  # younger ones are left alone: they might only just be starting
         os.kill(group.pids['standardizer'], signal.SIGKILL)
         with pytest.raises(NodeDied, match='standardizer ended with signal SIGKILL'):
             group.station.wait(lambda: False, 5.0, 'nothing', group.check)
         pids = group.pids
     assert not any(_alive(pid) for pid in pids.values())
+    assert segments and not [name for name in segments if Path(name).exists()]
 
 
 RUN = [sys.executable, '-m', 'ixgs_ros.cli.main', 'run', '--nodes', ','.join(FRONT)]
@@ -134,25 +149,14 @@ def _started(command):
 
 
 def test_ctrl_c_ends_run_and_leaves_nothing(ros_domain):
-    before = _shared_memory()
     process, pids = _started(RUN)
     assert len(pids) == len(FRONT) and all(_alive(pid) for pid in pids)
+    segments = _shared_memory([process.pid, *pids])
+    assert segments
     process.send_signal(signal.SIGINT)
     assert process.wait(15) == 0
     assert not any(_alive(pid) for pid in pids)
-    ours = {name for name in _shared_memory() - before if _lock_is_free(name)}
-    assert not ours
-
-
-def _lock_is_free(name: str) -> bool:
-    """Whether nobody maps a file of shared memory: other runs on this host may come and go."""
-    for maps in Path('/proc').glob('[0-9]*/maps'):
-        try:
-            if name in maps.read_text():
-                return False
-        except OSError:
-            continue  # ended meanwhile, or not ours
-    return Path('/dev/shm', name).exists()
+    assert not [name for name in segments if Path(name).exists()]
 
 
 def test_nodes_end_when_their_supervisor_is_killed(ros_domain):

@@ -1,0 +1,101 @@
+"""The table of nodes, and what must not drift from it: executables, launch and parameter file."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+import re
+import subprocess
+import sys
+import types
+
+import pytest
+import yaml
+
+from ixgs_ros.nodes import default_parameters, table
+from ixgs_ros.parameters import ParameterError, parameters_of
+from ixgs_ros.session.parameters_file import load_parameters
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ['air_counts', 'reference_frame', 'region.center', 'region.size', 'volume.spacing', 'sdd',
+          'lps_from_reference.translation', 'lps_from_reference.rotation', 'already_log',
+          'inverted', 'tf.max_gap', 'tf.timeout', 'tf.time_offset', 'quantity',
+          'model.max_gaussians', 'refine.cpu_share', 'seed']
+
+
+def test_the_contracts_parameters_are_known_and_one_name_has_one_type():
+    assert set(SHARED) <= table.known_parameters()
+    types_of: dict[str, set[type]] = {}
+    for node in table.NODES:
+        for name, parameter in parameters_of(node.load_config()).items():
+            types_of.setdefault(name, set()).add(type(parameter.default))
+    assert {name: kinds for name, kinds in types_of.items() if len(kinds) > 1} == {}
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(ParameterError, match="'air_count'; did you mean 'air_counts'"):
+        table.check_values({'air_count': 1.0})
+    with pytest.raises(ParameterError, match='seed: expected'):
+        table.check_values({'seed': -1})
+    with pytest.raises(KeyError, match='expected one of navigator'):
+        table.find('navigater')
+
+
+def test_every_entry_can_be_loaded_and_its_node_reads_that_configuration():
+    for node in table.NODES:
+        assert node.load_class().__name__.lower() == f'{node.name}node'
+        assert parameters_of(node.load_config())
+
+
+def test_the_parameters_are_read_without_ros():
+    code = ('import sys; from ixgs_ros.nodes import table; table.known_parameters(); '
+            'assert "rclpy" not in sys.modules')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_cmake_installs_an_executable_for_every_node():
+    found = re.search(r'foreach\(NODE ([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text())
+    assert set(found.group(1).split()) == set(table.names(simulated=True))
+
+
+def test_the_default_parameter_file_says_what_the_configurations_say(tmp_path):
+    path = ROOT / 'config' / 'params.yaml'
+    assert path.read_text() == default_parameters.text(), \
+        'run: python -m ixgs_ros.nodes.default_parameters > config/params.yaml'
+    load_parameters(path)
+    values = yaml.safe_load(path.read_text())
+    assert values['/carm/acquisition']['ros__parameters']['tf.max_gap'] == 0.1
+
+
+class _Recorded:
+    """Stands for the classes of launch, which no wheel has: remembers how it was made."""
+
+    def __init__(self, *arguments, **named):
+        self.arguments, self.named = arguments, named
+
+
+def _launch_modules(monkeypatch):
+    names = {'launch': ['LaunchDescription'], 'launch.actions': ['DeclareLaunchArgument'],
+             'launch.conditions': ['IfCondition'],
+             'launch.substitutions': ['LaunchConfiguration', 'PathJoinSubstitution'],
+             'launch_ros': [], 'launch_ros.actions': ['Node'],
+             'launch_ros.substitutions': ['FindPackageShare']}
+    for name, classes in names.items():
+        module = types.ModuleType(name)
+        for one in classes:
+            setattr(module, one, _Recorded)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_the_launch_file_starts_the_table(monkeypatch):
+    _launch_modules(monkeypatch)
+    spec = importlib.util.spec_from_file_location('ixgs_launch', ROOT / 'launch/ixgs.launch.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    description = module.generate_launch_description()
+    nodes = [entry.named for entry in description.arguments[0] if 'executable' in entry.named]
+    assert [entry['executable'] for entry in nodes] == list(table.names(simulated=True))
+    for entry, node in zip(nodes, table.NODES):
+        assert entry['name'] == node.name and entry['remappings'] == list(node.remaps)
+        assert (entry['condition'] is not None) == node.simulated
+        assert {'autostart': True} in entry['parameters']
