@@ -23,6 +23,7 @@ NEEDED = ('ImagePositionPatient', 'ImageOrientationPatient', 'PixelSpacing', 'Ro
 SAME_POSITION_MM = 0.01
 # A gap may differ by this share from the usual one before a slice counts as missing.
 GAP_TOLERANCE = 0.1
+COSINE_TOLERANCE = 1e-3
 # Below this the shear of a volume is under a voxel over 100 mm.
 TILT_TOLERANCE_DEG = 0.2
 
@@ -91,10 +92,13 @@ def _check_one_series(name: str, slices: list[Any]) -> None:
     _only_one(name, 'image size (rows x columns)', [f'{d.Rows} x {d.Columns}' for d in slices])
     _only_one(name, 'PixelSpacing in mm', [' x '.join(f'{float(s):g}' for s in d.PixelSpacing)
                                            for d in slices])
-    # Rounded: scanners write direction cosines with differing last digits.
-    _only_one(name, 'ImageOrientationPatient',
-              [' '.join(f'{float(c) + 0.0:.4f}' for c in d.ImageOrientationPatient)
-               for d in slices])
+    cosines = np.array([[float(c) for c in d.ImageOrientationPatient] for d in slices])
+    # Scanners write direction cosines with differing last digits.
+    odd = np.abs(cosines - np.median(cosines, axis=0)).max(axis=1) > COSINE_TOLERANCE
+    if odd.any():
+        raise CtError(f'{name}: expected one ImageOrientationPatient, got '
+                      f'{cosines[odd][0].tolist()} in {int(odd.sum())} slices beside '
+                      f'{np.median(cosines, axis=0).tolist()}')
 
 
 def _only_one(name: str, what: str, values: list[str]) -> None:

@@ -23,6 +23,7 @@ from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct
 from ixgs_ros.simulation.faults import checked_faults, Fault
 from ixgs_ros.simulation.ray_caster import RayCaster
+from ixgs_ros.simulation.target import spine_target
 from ixgs_ros.simulation.tracker import IMAGE_FRAME, StampedTransform, Tracker
 from ixgs_ros.simulation.trajectories import OrbitConfig, TimingConfig
 from ixgs_ros.volume.grid import Region
@@ -107,7 +108,7 @@ class VirtualRig:
         ct: the patient.
         config: the rig.
         center: (3,) LPS metres, the middle of the region and origin of the patient reference; by
-            default the CT's target, or its middle if it has none.
+            default the CT's target, or the spine half way up if it has none.
         faults: what goes wrong, by index of the shot.
 
     Attributes:
@@ -122,7 +123,7 @@ class VirtualRig:
         self.ct = ct
         self.config = config or RigConfig()
         if center is None:
-            center = ct.center if ct.target is None else ct.target
+            center = spine_target(ct) if ct.target is None else ct.target
         self.lps_from_reference = RigidTransform(np.eye(3), center)
         self.region = Region(np.zeros(3), np.full(3, self.config.region_size))
         self._faults = checked_faults(faults or {}, self.config.views)
