@@ -138,7 +138,8 @@ ixgs_prepare() {
     if ixgs_is_current "$root" "$venv" "$set"; then
       continue
     fi
-    { : >>"$venv.lock"; } 2>/dev/null || ixgs_fail "cannot write to $(dirname "$venv")"
+    { mkdir -p "$(dirname "$venv")" && : >>"$venv.lock"; } 2>/dev/null ||
+      ixgs_fail "cannot write to $(dirname "$venv")"
     # One set-up at a time; whoever waited finds it done.
     exec 9>>"$venv.lock"
     flock 9
