@@ -1,18 +1,18 @@
 """The CPU back end: X-ray projection, voxelization and their gradients.
 
-The work arrays grow to the largest job seen and are kept, so a loop that passes its results back as
-``out`` allocates nothing. All results are the same bits whatever the number of threads.
+The work arrays grow to the largest job seen and are kept, so a loop that passes its results back
+as ``out`` allocates nothing. All results are the same bits whatever the number of threads.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from ixgs_ros.gaussians import projection, splatting, voxelization
-from ixgs_ros.gaussians.model import GaussianModel, Gradients, check_block
+from ixgs_ros.gaussians.model import check_block, GaussianModel, Gradients
 from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
@@ -102,14 +102,16 @@ class CpuSplatter:
 
     def __init__(self, cut: float = 3.0, threads: int | None = None) -> None:
         if not LOWEST_CUT <= cut <= HIGHEST_CUT:
-            raise ValueError(f'expected cut between {LOWEST_CUT:g} and {HIGHEST_CUT:g}, got {cut!r}')
+            raise ValueError(f'expected cut between {LOWEST_CUT:g} and {HIGHEST_CUT:g}, '
+                             f'got {cut!r}')
         self.cut = np.float32(cut)
         self._team = team_of(threads)
         self._norm_plane = np.float32(1.0 / kept_in_plane(cut))
         self._norm_space = np.float32(1.0 / kept_in_space(cut))
         self._work: dict[str, np.ndarray] = {}
 
-    def project(self, model: GaussianModel, view: View, out: Footprints | None = None) -> Footprints:
+    def project(self, model: GaussianModel, view: View,
+                out: Footprints | None = None) -> Footprints:
         """Project a model into a view.
 
         Args:
@@ -201,14 +203,15 @@ class CpuSplatter:
                        model.densities, frame, self._norm_space, moments, *out.blocks().values())
         return out
 
-    def slice(self, model: GaussianModel, plane: Plane, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the density on an oblique plane, (height, width) float32, 1/m; needs no volume."""
+    def slice(self, model: GaussianModel, plane: Plane,
+              out: np.ndarray | None = None) -> np.ndarray:
+        """Return the density on a plane, (height, width) float32, 1/m; needs no volume."""
         image = self._result('slice', out, (plane.height, plane.width))
         self._fill(model, plane_frame(plane), image[np.newaxis])
         return image
 
     def warm_up(self) -> None:
-        """Compile everything (or load it from numba's cache), so that no later call waits for it."""
+        """Compile everything, or load it from numba's cache, so that no later call waits."""
         model = GaussianModel.empty(1)
         model.log_scales[:] = -5.0
         view = View(np.array([[10.0, 0, 1], [0, 10, 1], [0, 0, 1]]),

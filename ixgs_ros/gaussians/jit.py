@@ -2,8 +2,8 @@
 
 All release the GIL and are cached on disk. numba's cache looks only at the file of the cached
 function, not at the files it calls into: after an edit of `simd`, `vectors` or `splatting` the
-callers' caches must go (`find -name '*.nbi' -delete`), or NUMBA_CACHE_DIR be set to a folder named by
-a digest of the sources.
+callers' caches must go (`find -name '*.nbi' -delete`), or NUMBA_CACHE_DIR be set to a folder named
+by a digest of the sources.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numba
 # that results do not depend on how LLVM orders a sum, and a NaN is seen as a NaN.
 FASTMATH = {'contract', 'nsz', 'arcp'}
 
-KERNEL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy', 'fastmath': FASTMATH}
+KERNEL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy',
+                          'fastmath': FASTMATH}
 INLINE: dict[str, Any] = {**KERNEL, 'forceinline': True}
 
 

@@ -12,7 +12,7 @@ BLOCKS: dict[str, int | None] = {'means': 3, 'log_scales': 3, 'quaternions': 4, 
 
 
 def check_block(name: str, array: np.ndarray, count: int) -> None:
-    """Raise unless ``array`` is a C-contiguous float32 array with ``count`` rows of block ``name``.
+    """Raise unless ``array`` is block ``name`` of a model: C-contiguous float32, ``count`` rows.
 
     Raises:
         TypeError: it is no array, or its dtype differs.
@@ -60,7 +60,7 @@ class GaussianModel:
 
     @staticmethod
     def empty(count: int = 0) -> GaussianModel:
-        """Return ``count`` Gaussians of unit rotation, 1 m wide, at the origin, without density."""
+        """Return ``count`` Gaussians of no density at the origin, 1 m wide, not rotated."""
         quaternions = np.zeros((count, 4), np.float32)
         quaternions[:, 0] = 1.0
         return GaussianModel(np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32),

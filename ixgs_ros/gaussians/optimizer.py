@@ -7,14 +7,14 @@ them) and clipped at 0; scales in logarithms, bounded in size and in anisotropy 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
-import numpy as np
 from numba import float32, njit
+import numpy as np
 
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
-from ixgs_ros.gaussians.model import BLOCKS, GaussianModel, Gradients, check_block
+from ixgs_ros.gaussians.model import BLOCKS, check_block, GaussianModel, Gradients
 from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.parameters import setting
 
@@ -31,7 +31,8 @@ class AdamConfig:
     rate_log_scales: float = setting(0.007, 'step of the logarithms of the scales', low=0.0)
     rate_quaternions: float = setting(0.007, 'step of the unit quaternions', low=0.0)
     rate_densities: float = setting(0.1, 'step of the densities', unit='1/m', low=0.0)
-    decay_mean: float = setting(0.9, 'decay of the running mean of gradients', low=0.0, high=0.9999)
+    decay_mean: float = setting(0.9, 'decay of the running mean of gradients', low=0.0,
+                                high=0.9999)
     decay_square: float = setting(0.99, 'decay of the running mean of their squares', low=0.0,
                                   high=0.9999)
     min_scale: float = setting(3e-4, 'smallest standard deviation', unit='m', low=1e-6)
@@ -98,12 +99,12 @@ def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, se
                 means[i, k] -= rates[0] * _moved(d_means[i, k], i, k, first[0], second[0], decay,
                                                  correction)
             if rates[1] > 0:
-                log_scales[i, k] -= rates[1] * _moved(d_log_scales[i, k], i, k, first[1], second[1],
-                                                      decay, correction)
+                log_scales[i, k] -= rates[1] * _moved(d_log_scales[i, k], i, k, first[1],
+                                                      second[1], decay, correction)
         if rates[2] > 0:
             for k in range(4):
-                quaternions[i, k] -= rates[2] * _moved(d_quaternions[i, k], i, k, first[2], second[2],
-                                                       decay, correction)
+                quaternions[i, k] -= rates[2] * _moved(d_quaternions[i, k], i, k, first[2],
+                                                       second[2], decay, correction)
             _normalise(quaternions, i)
         if rates[3] > 0:
             step = rates[3] * _moved(d_densities[i], i, 0, first[3], second[3], decay, correction)
@@ -121,8 +122,9 @@ class Adam:
         config: rates, decays and bounds.
         threads: how many to use; NUMBA_NUM_THREADS (all cores) if None.
 
-    Each Gaussian has its own age, so one added late starts as carefully as the first ones did while
-    the others keep their running means. A rate of 0 leaves a block untouched, state included.
+    Each Gaussian has its own age, so one added late starts as carefully as the first ones did
+    while the others keep their running means. A rate of 0 leaves a block untouched, state
+    included.
     """
 
     def __init__(self, count: int, config: AdamConfig | None = None,
@@ -173,7 +175,7 @@ class Adam:
                                      'Gaussians with NaN or infinity')
 
     def select(self, which: np.ndarray) -> None:
-        """Keep the state of an index array or boolean mask only, as `GaussianModel.select` does."""
+        """Keep the state of an index array or boolean mask, as `GaussianModel.select` does."""
         self._first = tuple(np.ascontiguousarray(block[which]) for block in self._first)
         self._second = tuple(np.ascontiguousarray(block[which]) for block in self._second)
         self._ages = self._ages[which].copy()

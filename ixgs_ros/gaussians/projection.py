@@ -1,15 +1,15 @@
 """From Gaussians to X-ray footprints, and from image moments back to the parameters.
 
-The local affine (EWA) map of a Gaussian at t = (tx, ty, tz) in the source frame, with Q the rotation
-into it, U = Q R, X = tx / tz, Y = ty / tz:
+The local affine (EWA) map of a Gaussian at t = (tx, ty, tz) in the source frame, with Q the
+rotation into it, U = Q R, X = tx / tz, Y = ty / tz:
 
     b0 = (fx / tz) (U0 - X U2),  b1 = (fy / tz) (U1 - Y U2)      rows by principal axes, px per m
     B = b diag(s),  Σ = B Bᵀ,  u = fx X + cx,  v = fy Y + cy
     μ = √(2π) s1 s2 s3 · fx fy |t| / tz³ / √|Σ|
 
 and the footprint is ρ μ exp(-½ dᵀ Σ⁻¹ d): the line integral, exact on the Gaussian's central ray
-(method: docs/geometry, Zwicker et al. 2001 for the affine map; μ by Schur's complement). |Σ| is the
-squared length of B0 × B1, which does not cancel in float32.
+(method: docs/geometry, Zwicker et al. 2001 for the affine map; μ by Schur's complement). |Σ| is
+the squared length of B0 × B1, which does not cancel in float32.
 """
 
 from __future__ import annotations
@@ -17,14 +17,37 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 from numba import float32, njit
+import numpy as np
 
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
-from ixgs_ros.gaussians.splatting import (COLUMNS, FACTOR, HALF_WIDTH, INVERSE_XX, INVERSE_Y, RATIO, ROWS,
-                                          SLOPE, U, V, VARIANCE_Y, walk_length)
-from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, mixed, plus, rotation_rows, row,
-                                        times, unit_quaternion, write_quaternion_gradient)
+from ixgs_ros.gaussians.splatting import (
+    COLUMNS,
+    FACTOR,
+    HALF_WIDTH,
+    INVERSE_XX,
+    INVERSE_Y,
+    RATIO,
+    ROWS,
+    SLOPE,
+    U,
+    V,
+    VARIANCE_Y,
+    walk_length,
+)
+from ixgs_ros.gaussians.vectors import (
+    combined,
+    cross,
+    dot,
+    mixed,
+    plus,
+    rotation_rows,
+    row,
+    times,
+    Triple,
+    unit_quaternion,
+    write_quaternion_gradient,
+)
 
 ROOT_TWO_PI = np.float32(math.sqrt(2 * math.pi))
 
@@ -106,14 +129,16 @@ def write_footprint(table: np.ndarray, i: int, camera: Camera, p: Projection, sc
     inverse_z = float32(1) / p.t[2]
     volume = (scales[0] * inverse_z) * (scales[1] * inverse_z) * (scales[2] * inverse_z)
     distance = math.sqrt(dot(p.t, p.t))
+    inverse_xx, inverse_det = float32(1) / p.xx, float32(1) / p.determinant
+    inverse_y, variance_y = p.xx * inverse_det, p.determinant * inverse_xx
     table[i, U], table[i, V] = u, v
-    table[i, INVERSE_XX], table[i, SLOPE] = float32(1) / p.xx, p.xy / p.xx
-    table[i, INVERSE_Y], table[i, VARIANCE_Y] = p.xx / p.determinant, p.determinant / p.xx
-    table[i, RATIO] = math.exp(-table[i, INVERSE_Y])
-    table[i, ROWS] = walk_length(table[i, INVERSE_Y], cut)
+    table[i, INVERSE_XX], table[i, SLOPE] = inverse_xx, p.xy * inverse_xx
+    table[i, INVERSE_Y], table[i, VARIANCE_Y] = inverse_y, variance_y
+    table[i, RATIO] = math.exp(-inverse_y)
+    table[i, ROWS] = walk_length(variance_y, cut)
     table[i, HALF_WIDTH] = half_width if seen else float32(-1)
     table[i, FACTOR] = (norm * ROOT_TWO_PI * volume * camera.fx * camera.fy * distance
-                        / math.sqrt(p.determinant))
+                        * math.sqrt(inverse_det))
 
 
 @njit(**KERNEL)
@@ -122,12 +147,9 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
             table: np.ndarray) -> int:
     """Write rows [begin, end) of the table of footprints; return how many are not finite.
 
-    Args:
-        begin: first Gaussian; end: the one after the last.
-        means: (N, 3) metres; scales: (N, 3) metres; quaternions: (N, 4).
-        view: (16,) float64, `View.packed()`; size: its height and width in pixels.
-        cut: Mahalanobis distance at which a footprint ends; norm: makes up for what it loses.
-        table: (N, COLUMNS), written.
+    ``means`` and ``scales`` are (N, 3) in metres, ``quaternions`` (N, 4), ``view`` is
+    `View.packed()` and ``size`` its height and width in pixels. A footprint ends at the
+    Mahalanobis distance ``cut``; ``norm`` makes up for what it loses. ``table`` is (N, COLUMNS).
 
     A Gaussian is culled when its support (within the cut) reaches the plane of the source: the
     integral over the whole line and the affine map then mean nothing.
@@ -137,7 +159,8 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
     for i in range(begin, end):
         t, s = into_source(means, i, view), row(scales, i)
         p = project_one(camera, t, quaternions, s, i)
-        depth_deviation = math.sqrt(dot(times(p.u2, s), times(p.u2, s)))
+        along = times(p.u2, s)
+        depth_deviation = math.sqrt(dot(along, along))
         finite = p.determinant > float32(0) and p.determinant < float32(np.inf)
         if t[2] > cut * depth_deviation and finite:
             write_footprint(table, i, camera, p, s, size, cut, norm)
@@ -173,8 +196,8 @@ def center_gradient(camera: Camera, p: Projection, f0: Triple, f1: Triple, du: f
                     stretch: float, mass: float) -> Triple:
     """Return dL/dt, m⁻¹: through u and v, through b, and through |t| / tz³ in μ.
 
-    f0, f1 are dL/db; ``stretch`` is f0·b0 + f1·b1, the derivative by a common factor of b; ``mass``
-    is dL/d ln μ.
+    f0, f1 are dL/db; ``stretch`` is f0·b0 + f1·b1, the derivative by a common factor of b;
+    ``mass`` is dL/d ln μ.
     """
     inverse = float32(1) / p.t[2]
     dx = camera.fx * (du - inverse * dot(f0, p.u2))
@@ -189,7 +212,7 @@ def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternio
           densities: np.ndarray, view: np.ndarray, table: np.ndarray, moments: np.ndarray,
           d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
           d_densities: np.ndarray) -> None:
-    """Write d loss / d parameters from the moments (N, 6) of d loss / d image under the footprints."""
+    """Write d loss / d parameters from the moments (N, 6) of d loss / d image."""
     camera = read_camera(view)
     two = float32(2)
     for i in range(begin, end):
@@ -200,7 +223,8 @@ def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternio
         t, s = into_source(means, i, view), row(scales, i)
         p = project_one(camera, t, quaternions, s, i)
         amplitude = densities[i] * table[i, FACTOR]
-        m = (moments[i, 0], moments[i, 1], moments[i, 2], moments[i, 3], moments[i, 4], moments[i, 5])
+        m = (moments[i, 0], moments[i, 1], moments[i, 2],
+             moments[i, 3], moments[i, 4], moments[i, 5])
         gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, m)
         e0 = mixed(two * gxx, p.b0, two * gxy, p.b1)
         e1 = mixed(two * gxy, p.b0, two * gyy, p.b1)
@@ -210,7 +234,8 @@ def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternio
         dt = center_gradient(camera, p, times(e0, s), times(e1, s), du, dv, stretch, mass)
         dp = combined(dt, (camera.q0, camera.q1, camera.q2))
         inverse = (float32(1) / s[0], float32(1) / s[1], float32(1) / s[2])
-        body = plus(cross(times(e0, s), times(p.b0, inverse)), cross(times(e1, s), times(p.b1, inverse)))
+        body = plus(cross(times(e0, s), times(p.b0, inverse)),
+                    cross(times(e1, s), times(p.b1, inverse)))
         write_quaternion_gradient(d_quaternions, i, quaternions, body)
         d_densities[i] = table[i, FACTOR] * m[0]
         for k in range(3):

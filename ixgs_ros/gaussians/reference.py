@@ -1,7 +1,8 @@
 """The truth that the fast kernels are held to: float64 torch, dense, differentiable, slow.
 
-Every function takes the model as the four float64 tensors (means, log_scales, quaternions, densities)
-and works on all pairs of Gaussians and points, so sizes must be small. Derivatives come from autograd.
+Every function takes the model as the four float64 tensors (means, log_scales, quaternions,
+densities) and works on all pairs of Gaussians and points, so sizes must be small. Derivatives come
+from autograd.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def density(parameters: Parameters, points: np.ndarray, cut: float | None = None
     squared = (whitened ** 2).sum(-1)
     kept = 1.0
     if cut is not None:
-        kept = math.erf(cut / math.sqrt(2)) - math.sqrt(2 / math.pi) * cut * math.exp(-cut ** 2 / 2)
+        tail = math.sqrt(2 / math.pi) * cut * math.exp(-0.5 * cut * cut)
+        kept = math.erf(cut / math.sqrt(2)) - tail
     values = (_cut_exponential(squared, cut) * densities).sum(1) / kept
     return values.reshape(points.shape[:-1])
 
@@ -81,8 +83,9 @@ def footprints(parameters: Parameters, view: View,
             then translation; for derivatives by the pose.
 
     Returns:
-        Centres (N, 2) in pixels, covariances (N, 2, 2) in px², factors (N,) in metres (the integral
-        through the centre for a density of 1/m), and the centres in the source frame (N, 3).
+        Centres (N, 2) in pixels, covariances (N, 2, 2) in px², factors (N,) in metres (the
+        integral through the centre for a density of 1/m), and the centres in the source frame (N,
+        3).
     """
     means, log_scales, quaternions, _ = parameters
     transform = view.source_from_reference
@@ -112,8 +115,8 @@ def render(parameters: Parameters, view: View, cut: float | None = None,
     """Return the sum of footprints, (H, W), no unit: what the CPU back end renders.
 
     With ``cut``, footprints end at that Mahalanobis distance and are scaled by the mass they lose,
-    and Gaussians whose support reaches the plane of the source are culled. Without, only those whose
-    centre lies behind it are.
+    and Gaussians whose support reaches the plane of the source are culled. Without, only those
+    whose centre lies behind it are.
     """
     centers, covariance, factors, t = footprints(parameters, view, pose)
     axis = torch.tensor(view.axis, dtype=torch.float64)

@@ -1,13 +1,14 @@
 """Explicit SIMD vectors of float32 inside numba functions, with no compiler at the user's side.
 
-numba's own vectoriser gives up on loops as irregular as splatting. Here an LLVM vector type becomes
-a numba type, and a dozen intrinsics work on it; LLVM lowers them to whatever the CPU has (AVX-512,
-AVX2, SSE2, NEON), so any number of lanes is right on any machine and only the speed differs.
+numba's own vectoriser gives up on loops as irregular as splatting. Here an LLVM vector type
+becomes a numba type, and a dozen intrinsics work on it; LLVM lowers them to whatever the CPU has
+(AVX-512, AVX2, SSE2, NEON), so any number of lanes is right on any machine and only the speed
+differs.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -16,7 +17,7 @@ from numba.extending import intrinsic, models, register_model
 from ixgs_ros.gaussians.jit import cpu_has
 
 LANES = 16 if cpu_has('avx512f') else 8
-"""Floats in a vector: one register wide; two AVX2 registers lose more at the footprint's border."""
+"""Floats in a vector: one register wide; two are slower in 3-D, where registers run out."""
 
 _I32 = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
@@ -36,6 +37,8 @@ class _VectorModel(models.PrimitiveModel):
 
 
 vector = _Vector()
+# What annotations call a vector inside a kernel: numba infers types, Python never sees a value.
+Vector: TypeAlias = Any
 
 
 def _constant(value: float) -> ir.Constant:
@@ -67,7 +70,7 @@ def broadcast(typing: Any, x: Any) -> Any:
 
 @intrinsic
 def lane_numbers(typing: Any) -> Any:
-    """Return the vector 0, 1, 2, …"""
+    """Return the numbers of the lanes: 0, 1, 2 and so on."""
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return ir.Constant(_FLOATS, [float(lane) for lane in range(LANES)])
     return vector(), generate
@@ -133,7 +136,8 @@ def total(typing: Any, x: Any) -> Any:
         value, width = arguments[0], LANES
         while width > 1:
             width //= 2
-            lower, upper = (ir.Constant(ir.VectorType(_I32, width), list(range(start, start + width)))
+            numbers = ir.VectorType(_I32, width)
+            lower, upper = (ir.Constant(numbers, list(range(start, start + width)))
                             for start in (0, width))
             undefined = ir.Constant(value.type, ir.Undefined)
             value = builder.fadd(builder.shuffle_vector(value, undefined, lower),
@@ -167,6 +171,7 @@ def exp(typing: Any, x: Any) -> Any:
         for coefficient in _POWERS_OF_TWO[1:]:
             result = _multiply_add(builder, result, fraction, _constant(coefficient))
         exponent = builder.shl(whole, ir.Constant(_INTEGERS, [23] * LANES))
-        scaled = builder.bitcast(builder.add(builder.bitcast(result, _INTEGERS), exponent), _FLOATS)
+        scaled = builder.bitcast(builder.add(builder.bitcast(result, _INTEGERS), exponent),
+                                 _FLOATS)
         return builder.select(below, _constant(0.0), scaled)
     return vector(vector), generate

@@ -1,8 +1,8 @@
 """Sums of 2-D Gaussians on a pixel grid, and the moments that their gradients need.
 
 Everything in this package that touches pixels goes through two loops: :func:`add_ellipse` adds one
-cut Gaussian to an image, :func:`gather_ellipse` sums an image under it. X-ray footprints, slices of
-a volume and oblique planes differ only in the numbers of the ellipse.
+cut Gaussian to an image, :func:`gather_ellipse` sums an image under it. X-ray footprints, slices
+of a volume and oblique planes differ only in the numbers of the ellipse.
 
 With the deviation (dx, dy) from the centre, the exponent is written with the variance along x and
 the variance along y at given x, so that no two large terms cancel:
@@ -11,8 +11,8 @@ the variance along y at given x, so that no two large terms cancel:
 
 A strip of LANES columns is walked along y, two rows at a time (two chains of products hide each
 other's latency). There e obeys a recurrence, e(y+2) = e(y) · r(y), r(y+2) = r(y) · q⁴ with
-q = exp(-1 / Σy|x), which saves the exponential. It is seeded anew every ``rows`` rows, before a lane
-that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
+q = exp(-1 / Σy|x), which saves the exponential. It is seeded anew every ``rows`` rows, before a
+lane that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
 
 Images are padded: LANES columns behind each row take what a strip writes beyond the width, one row
 below takes the odd row of a pair.
@@ -23,8 +23,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 from numba import float32, njit
+import numpy as np
 
 from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
@@ -35,8 +35,8 @@ LANES = simd.LANES
 U, V, INVERSE_XX, SLOPE, INVERSE_Y, VARIANCE_Y, RATIO, ROWS, HALF_WIDTH, FACTOR = range(10)
 COLUMNS = 10
 
-# Partial images of the forward pass. Fixed, so that the order of summation, and with it every bit of
-# the result, does not depend on the number of threads.
+# Partial images of the forward pass. Fixed, so that the order of summation, and with it every bit
+# of the result, does not depend on the number of threads.
 PARTS = 4
 # Rows walked by the recurrence at most (even): its rounding error grows with their square.
 LONGEST_WALK = 24
@@ -59,12 +59,12 @@ class Ellipse(NamedTuple):
 
 
 @njit(**INLINE)
-def walk_length(inverse_y: float, cut: float) -> float:
+def walk_length(variance_y: float, cut: float) -> float:
     """Return how many rows a recurrence may run, an even number; 0 if not even two.
 
     Between the exponents -86 (flushed to 0) and -½ cut² lie at least (√172 - cut) √Σy|x rows.
     """
-    pairs = math.floor(float32(0.5) * (float32(12.6) - cut) / math.sqrt(inverse_y))
+    pairs = math.floor(float32(0.5) * (float32(12.6) - cut) * math.sqrt(variance_y))
     return float32(2) * min(float32(LONGEST_WALK // 2), pairs)
 
 
@@ -104,8 +104,8 @@ def row_span(ellipse: Ellipse, left: float, right: float, height: int) -> tuple[
 def strip(ellipse: Ellipse, x: int, end: int, height: int) -> tuple:
     """Return what the strip of columns from ``x`` on needs.
 
-    Its first row, the row after the last, and vectors of: dx, the exponent's part that depends on dx
-    only, and the rows' distance from the centre at which each column has its maximum.
+    Its first row, the row after the last, and vectors of: dx, the exponent's part that depends on
+    dx only, and the rows' distance from the centre at which each column has its maximum.
     """
     left = float32(x) - ellipse.u
     top, bottom = row_span(ellipse, left, float32(min(x + LANES, end) - 1) - ellipse.u, height)
@@ -116,12 +116,13 @@ def strip(ellipse: Ellipse, x: int, end: int, height: int) -> tuple:
 
 
 @njit(**INLINE)
-def seed(ellipse: Ellipse, exponent: simd.vector, shift: simd.vector, y: int) -> tuple:
+def seed(ellipse: Ellipse, exponent: simd.Vector, shift: simd.Vector, y: int) -> tuple:
     """Return e at the rows y and y + 1, and what two rows further each is multiplied by."""
     half, curvature = float32(0.5), simd.broadcast(-ellipse.inverse_y)
     distance = simd.subtract(simd.broadcast(float32(y) - ellipse.v), shift)
     steep = simd.multiply(curvature, distance)
-    e0 = simd.exp(simd.multiply_add(simd.multiply(simd.broadcast(half), steep), distance, exponent))
+    halved = simd.multiply(simd.broadcast(half), steep)
+    e0 = simd.exp(simd.multiply_add(halved, distance, exponent))
     r = simd.exp(simd.add(steep, simd.broadcast(-half * ellipse.inverse_y)))
     if ellipse.rows > 0:
         e1 = simd.multiply(e0, r)
@@ -135,7 +136,7 @@ def seed(ellipse: Ellipse, exponent: simd.vector, shift: simd.vector, y: int) ->
 
 @njit(**INLINE)
 def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: int,
-                ellipse: Ellipse, amplitude: float, threshold: simd.vector) -> None:
+                ellipse: Ellipse, amplitude: float, threshold: simd.Vector) -> None:
     """Add amplitude · e to a padded image that begins at ``start`` of a flat array.
 
     ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
@@ -163,11 +164,11 @@ def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: 
 
 @njit(**INLINE)
 def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: int,
-                   ellipse: Ellipse, center: tuple[float, float], threshold: simd.vector) -> tuple:
+                   ellipse: Ellipse, center: tuple[float, float], threshold: simd.Vector) -> tuple:
     """Return the sums of image · e · (1, dx, dy, dx², dx dy, dy²), each as a vector of lanes.
 
-    dx and dy are distances from ``center`` (x, y), which need not be the ellipse's own. The padding
-    of the image must hold zeros.
+    dx and dy are distances from ``center`` (x, y), which need not be the ellipse's own. The
+    padding of the image must hold zeros.
     """
     first, end = column_span(ellipse, width)
     step, squared = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio
@@ -203,7 +204,7 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
 
 
 @njit(**INLINE)
-def cut_threshold(cut: float) -> simd.vector:
+def cut_threshold(cut: float) -> simd.Vector:
     """Return exp(-½ cut²) in all lanes."""
     return simd.broadcast(float32(math.exp(float32(-0.5) * cut * cut)))
 
@@ -223,8 +224,8 @@ def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts:
         for i in range(count * part // shares, count * (part + 1) // shares):
             amplitude = densities[i] * table[i, FACTOR]
             if amplitude != float32(0):
-                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i, cut), amplitude,
-                            threshold)
+                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i, cut),
+                            amplitude, threshold)
 
 
 @njit(**KERNEL)
@@ -237,11 +238,11 @@ def gather(begin: int, end: int, table: np.ndarray, padded: np.ndarray, height: 
     threshold = cut_threshold(cut)
     for i in range(begin, end):
         ellipse = read_ellipse(table, i, cut)
-        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width, ellipse,
-                                                   (ellipse.u, ellipse.v), threshold)
-        moments[i, 0], moments[i, 1], moments[i, 2] = simd.total(m0), simd.total(mx), simd.total(my)
-        moments[i, 3], moments[i, 4] = simd.total(mxx), simd.total(mxy)
-        moments[i, 5] = simd.total(myy)
+        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width,
+                                                   ellipse, (ellipse.u, ellipse.v), threshold)
+        moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)
+        moments[i, 2], moments[i, 3] = simd.total(my), simd.total(mxx)
+        moments[i, 4], moments[i, 5] = simd.total(mxy), simd.total(myy)
 
 
 def padded_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """A team of threads for kernels that release the GIL.
 
 A kernel is a compiled function `kernel(begin, end, ...)` that does the items [begin, end) of some
-index space (Gaussians, layers, partial images), each item's result being independent of the others:
-so the result is the same bits however the space is cut and whoever does the pieces.
+index space (Gaussians, layers, partial images), each item's result being independent of the
+others: so the result is the same bits however the space is cut and whoever does the pieces.
 
 Why not numba's own `parallel=True`: it compiles each kernel four times over (35 s for this package
 against 12 s), its workqueue aborts the process when two Python threads enter, and its OpenMP layer
@@ -12,10 +12,10 @@ nothing but the missing help.
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+import functools
+import threading
 from typing import Any
 
 import numba
@@ -59,7 +59,8 @@ class Team:
         try:
             work()
         finally:
-            # Also after an error no helper may go on writing; one that has not begun has nothing to do.
+            # Also after an error no helper may go on writing; one that has not begun has nothing
+            # to do.
             wait([future for future in waiting if not future.cancel()])
         for future in waiting:
             if not future.cancelled():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
+import numpy as np
 
 from ixgs_ros.gaussians.jit import KERNEL
 from ixgs_ros.gaussians.team import team_of
@@ -14,7 +14,7 @@ from ixgs_ros.gaussians.team import team_of
 @njit(**KERNEL)
 def _inverse_lengths(begin: int, end: int, volume: np.ndarray, epsilon: float, inverse: np.ndarray,
                      layer_sums: np.ndarray) -> None:
-    """Write 1 / √(|D|² + ε²) for the layers [begin, end), and the sum of the roots of each layer."""
+    """Write 1 / √(|D|² + ε²) for the layers [begin, end), and each layer's sum of the roots."""
     depth, height, width = volume.shape
     for z in range(begin, end):
         above = min(z + 1, depth - 1)
@@ -80,8 +80,8 @@ def total_variation(volume: np.ndarray, epsilon: float,
     if volume.dtype != np.float32:
         raise TypeError(f'expected volume as a float32 array, got {volume.dtype}')
     if volume.ndim != 3 or not epsilon > 0:
-        raise ValueError(f'expected a volume (z, y, x) and epsilon > 0, got shape {volume.shape} and '
-                         f'{epsilon!r}')
+        raise ValueError(f'expected a volume (z, y, x) and epsilon > 0, got shape {volume.shape} '
+                         f'and {epsilon!r}')
     work = np.empty((2, *volume.shape), np.float32) if out is None else out
     gradient, inverse = work
     layers = np.empty(len(volume))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import float32, njit
+import numpy as np
 
 from ixgs_ros.gaussians.jit import INLINE
 
@@ -75,7 +75,8 @@ def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[Triple, Tripl
 
 
 @njit(**INLINE)
-def write_quaternion_gradient(out: np.ndarray, i: int, quaternions: np.ndarray, body: Triple) -> None:
+def write_quaternion_gradient(out: np.ndarray, i: int, quaternions: np.ndarray,
+                              body: Triple) -> None:
     """Write d loss / d quaternion from d loss / d (small rotation about the principal axes).
 
     R' = R exp([θ]×) is q' = q ⊗ (1, ½θ), so the derivative by a unit q is 2 q ⊗ (0, dL/dθ); the

@@ -1,9 +1,10 @@
 """Gaussians evaluated at the points of a box, and the gradient of a loss on the box.
 
-The box is any orthonormal frame with a spacing along each axis: a voxel grid, a part of one, or (one
-layer deep) an oblique plane. In its index units Gaussian i has the centre c and Σ = A Aᵀ, where row m
-of A is (frame_m · R) diag(s) / spacing_m. A layer at distance dz from the centre cuts it in the
-ellipse with, in terms of the rows of A (Schur complements, written as products that do not cancel):
+The box is any orthonormal frame with a spacing along each axis: a voxel grid, a part of one, or
+(one layer deep) an oblique plane. In its index units Gaussian i has the centre c and Σ = A Aᵀ,
+where row m of A is (frame_m · R) diag(s) / spacing_m. A layer at distance dz from the centre cuts
+it in the ellipse with, in terms of the rows of A (Schur complements, written as products that do
+not cancel):
 
     centre (cx + dz Σxz / Σzz, cy + dz Σyz / Σzz),  exponent lowered by ½ dz² / Σzz
     covariance  [A_r × A_z · A_q × A_z] / Σzz  for r, q in x, y;  1 / Σy|xz = |Ax × Az|² / |A|²
@@ -15,15 +16,30 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import float32, njit
+import numpy as np
 
 from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
-from ixgs_ros.gaussians.splatting import (LANES, Ellipse, add_ellipse, cut_threshold,
-                                          gather_ellipse, walk_length)
-from ixgs_ros.gaussians.vectors import (Triple, combined, cross, dot, rotation_rows, row, times,
-                                        unit_quaternion, write_quaternion_gradient)
+from ixgs_ros.gaussians.splatting import (
+    add_ellipse,
+    cut_threshold,
+    Ellipse,
+    gather_ellipse,
+    LANES,
+    walk_length,
+)
+from ixgs_ros.gaussians.vectors import (
+    combined,
+    cross,
+    dot,
+    rotation_rows,
+    row,
+    times,
+    Triple,
+    unit_quaternion,
+    write_quaternion_gradient,
+)
 
 # Columns of the table of Gaussians in a box, (N, BOX_COLUMNS) float32, index units.
 (CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, VARIANCE_Y,
@@ -71,7 +87,7 @@ def write_box_row(table: np.ndarray, i: int, c: Triple, ax: Triple, ay: Triple, 
     table[i, DEVIATION_X], table[i, SLOPE] = math.sqrt(gxx / zz), gxy / gxx
     table[i, INVERSE_Y], table[i, VARIANCE_Y] = gxx / (volume * volume), volume * volume / gxx
     table[i, RATIO] = math.exp(-table[i, INVERSE_Y])
-    table[i, ROWS] = walk_length(table[i, INVERSE_Y], cut)
+    table[i, ROWS] = walk_length(table[i, VARIANCE_Y], cut)
     table[i, HALF_DEPTH] = rz if seen else float32(-1)
     reach = abs(c[0]) + abs(c[1]) + abs(c[2]) + rx + ry + rz
     return reach < float32(1e9) and volume * volume > float32(0)
@@ -82,8 +98,9 @@ def prepare(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
             frame: np.ndarray, shape: tuple[int, int, int], cut: float, table: np.ndarray) -> int:
     """Write rows [begin, end) of the table of Gaussians in a box; return how many are not finite.
 
-    ``frame`` is (15,) float64: the box's axes as rows in the reference frame (9), the centre of its
-    first voxel (3, metres) and its spacings (3, metres). ``half_depth`` < 0 marks what misses it.
+    ``frame`` is (15,) float64: the box's axes as rows in the reference frame (9), the centre of
+    its first voxel (3, metres) and its spacings (3, metres). ``half_depth`` < 0 marks what misses
+    it.
     """
     inverse = (float32(1 / frame[12]), float32(1 / frame[13]), float32(1 / frame[14]))
     bad = 0
@@ -114,9 +131,9 @@ def layer_ellipse(table: np.ndarray, i: int, dz: float, cut: float) -> Ellipse:
     distance = dz * dz * table[i, INVERSE_ZZ]
     left = max(cut * cut - distance, float32(0))
     return Ellipse(table[i, CX] + dz * table[i, SHIFT_X], table[i, CY] + dz * table[i, SHIFT_Y],
-                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y], table[i, VARIANCE_Y],
-                   table[i, RATIO], int(table[i, ROWS]), math.sqrt(left) * table[i, DEVIATION_X],
-                   left, float32(-0.5) * distance)
+                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y],
+                   table[i, VARIANCE_Y], table[i, RATIO], int(table[i, ROWS]),
+                   math.sqrt(left) * table[i, DEVIATION_X], left, float32(-0.5) * distance)
 
 
 @njit(**KERNEL)
@@ -140,7 +157,8 @@ def fill(begin: int, end: int, table: np.ndarray, densities: np.ndarray, norm: f
                 continue
             for z in range(low, high):
                 ellipse = layer_ellipse(table, i, float32(z) - table[i, CZ], cut)
-                add_ellipse(padded, z * layer, stride, height, width, ellipse, amplitude, threshold)
+                add_ellipse(padded, z * layer, stride, height, width, ellipse, amplitude,
+                            threshold)
         for z in range(first, last):
             for y in range(height):
                 start = z * layer + y * stride
@@ -173,11 +191,11 @@ def gather_box(begin: int, end: int, table: np.ndarray, padded: np.ndarray,
             gz = simd.multiply(g0, up)
             mz, mzz = simd.add(mz, gz), simd.multiply_add(gz, up, mzz)
             mxz, myz = simd.multiply_add(gx, up, mxz), simd.multiply_add(gy, up, myz)
-        moments[i, 0], moments[i, 1], moments[i, 2] = simd.total(m0), simd.total(mx), simd.total(my)
-        moments[i, 3], moments[i, 4] = simd.total(mz), simd.total(mxx)
-        moments[i, 5], moments[i, 6] = simd.total(mxy), simd.total(mxz)
-        moments[i, 7], moments[i, 8] = simd.total(myy), simd.total(myz)
-        moments[i, 9] = simd.total(mzz)
+        moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)
+        moments[i, 2], moments[i, 3] = simd.total(my), simd.total(mz)
+        moments[i, 4], moments[i, 5] = simd.total(mxx), simd.total(mxy)
+        moments[i, 6], moments[i, 7] = simd.total(mxz), simd.total(myy)
+        moments[i, 8], moments[i, 9] = simd.total(myz), simd.total(mzz)
 
 
 @njit(**INLINE)
@@ -188,16 +206,18 @@ def whitened_moments(m: np.ndarray, rotation: tuple, h: Triple, inverse: Triple)
             times(combined(times((m[5], m[7], m[8]), h), rotation), inverse),
             times(combined(times((m[6], m[8], m[9]), h), rotation), inverse))
     # The columns of (A⁻¹)ᵀ.
-    x, y, z = (times(inverse, rotation[0]), times(inverse, rotation[1]), times(inverse, rotation[2]))
+    x, y = times(inverse, rotation[0]), times(inverse, rotation[1])
+    z = times(inverse, rotation[2])
     return first, (combined(times(h, (x[0], y[0], z[0])), half),
                    combined(times(h, (x[1], y[1], z[1])), half),
                    combined(times(h, (x[2], y[2], z[2])), half))
 
 
 @njit(**KERNEL)
-def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray, densities: np.ndarray,
-              frame: np.ndarray, norm: float, moments: np.ndarray, d_means: np.ndarray,
-              d_log_scales: np.ndarray, d_quaternions: np.ndarray, d_densities: np.ndarray) -> None:
+def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray,
+              densities: np.ndarray, frame: np.ndarray, norm: float, moments: np.ndarray,
+              d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
+              d_densities: np.ndarray) -> None:
     """Write d loss / d parameters from the moments (N, 10) of d loss / d volume.
 
     With A = diag(1/h) (frame R) diag(s) and a the amplitude: dL/dp = a R diag(1/s) A⁻¹ m,
@@ -213,7 +233,8 @@ def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray,
         inverse = (float32(1) / s[0], float32(1) / s[1], float32(1) / s[2])
         first, (tx, ty, tz) = whitened_moments(moments[i], rotation, h, inverse)
         local = times(first, inverse)
-        dp = combined((dot(rotation[0], local), dot(rotation[1], local), dot(rotation[2], local)), axes)
+        turned = (dot(rotation[0], local), dot(rotation[1], local), dot(rotation[2], local))
+        dp = combined(turned, axes)
         body = (amplitude * tz[1] * (s[1] * inverse[2] - s[2] * inverse[1]),
                 amplitude * tx[2] * (s[2] * inverse[0] - s[0] * inverse[2]),
                 amplitude * ty[0] * (s[0] * inverse[1] - s[1] * inverse[0]))

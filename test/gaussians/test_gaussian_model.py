@@ -1,0 +1,102 @@
+"""The model's promises: layout and values are checked, each with its own message."""
+
+from gaussian_scenes import random_model, random_view
+import numpy as np
+import pytest
+
+from ixgs_ros.gaussians.cpu import CpuSplatter
+from ixgs_ros.gaussians.model import GaussianModel, Gradients
+
+
+def test_a_sound_model_is_valid_and_copies_are_independent():
+    model = random_model(0, 10)
+    model.validate()
+    other = model.copy()
+    other.means[0] = 1.0
+    assert not np.array_equal(model.means, other.means)
+
+
+def test_select_and_concatenate_are_inverse():
+    model = random_model(0, 10)
+    mask = np.arange(10) % 3 == 0
+    parts = [model.select(mask), model.select(np.flatnonzero(~mask))]
+    joined = GaussianModel.concatenate(parts)
+    order = np.concatenate([np.flatnonzero(mask), np.flatnonzero(~mask)])
+    for name, block in model.blocks().items():
+        np.testing.assert_array_equal(getattr(joined, name), block[order])
+    assert len(GaussianModel.concatenate([])) == 0
+
+
+@pytest.mark.parametrize(('name', 'value', 'message'), [
+    ('means', np.nan, 'means with finite values, got .*nan.* at Gaussian 3 '),
+    ('log_scales', np.inf, 'log_scales with finite values'),
+    ('log_scales', 40.0, 'log_scales with logarithms of metres within ±16'),
+    ('quaternions', 0.0, 'quaternions with a norm between'),
+    ('densities', -0.5, r'densities with densities >= 0 \(1/m\), got -0.5 at Gaussian 3'),
+])
+def test_wrong_values_are_named(name, value, message):
+    model = random_model(0, 10)
+    getattr(model, name)[3] = value
+    with pytest.raises(ValueError, match=message):
+        model.validate()
+
+
+@pytest.mark.parametrize(('name', 'array', 'error', 'message'), [
+    ('means', np.zeros((5, 3)), TypeError, 'means as a float32 array, got float64'),
+    ('densities', [1.0] * 5, TypeError, 'densities as a float32 array, got list'),
+    ('quaternions', np.zeros((5, 3), np.float32), ValueError, r'quaternions of shape \(5, 4\)'),
+    ('log_scales', np.zeros((4, 3), np.float32), ValueError, r'log_scales of shape \(5, 3\)'),
+    ('log_scales', np.zeros((3, 5), np.float32).T, ValueError, 'log_scales C-contiguous'),
+])
+def test_wrong_layouts_are_named(name, array, error, message):
+    blocks = random_model(0, 5).blocks() | {name: array}
+    with pytest.raises(error, match=message):
+        GaussianModel(**blocks)
+
+
+@pytest.mark.parametrize(('name', 'value'), [('means', np.nan), ('log_scales', np.nan),
+                                             ('quaternions', 0.0), ('log_scales', -np.inf)])
+def test_kernels_refuse_what_is_not_a_number(name, value):
+    """Also unvalidated models end in an error, not in a NaN pixel or a crash."""
+    model, view = random_model(0, 9), random_view(0)
+    getattr(model, name)[4] = value
+    with pytest.raises(ValueError, match=name):
+        CpuSplatter().project(model, view)
+
+
+def test_wrong_images_are_named():
+    model, view = random_model(0, 9), random_view(0, 48, 56)
+    splatter = CpuSplatter()
+    footprints = splatter.project(model, view)
+    with pytest.raises(ValueError, match=r'd_image of shape \(48, 56\).*got \(56, 48\)'):
+        splatter.gradient(footprints, np.zeros((56, 48), np.float32))
+    with pytest.raises(TypeError, match='d_image as a float32 array, got float64'):
+        splatter.moments(footprints, np.zeros((48, 56)))
+    with pytest.raises(ValueError, match=r'densities of shape \(9,\)'):
+        splatter.render(footprints, densities=np.ones(8, np.float32))
+    with pytest.raises(ValueError, match=r'means of shape \(9, 3\), got \(8, 3\)'):
+        splatter.gradient(footprints, np.zeros((48, 56), np.float32), out=Gradients.zeros(8))
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    ({'cut': 0.5}, 'cut between 1 and 10, got 0.5'), ({'cut': np.nan}, 'cut between 1 and 10'),
+    ({'threads': 0}, 'threads between 1 and'), ({'threads': 10_000}, 'threads between 1 and')])
+def test_wrong_settings_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        CpuSplatter(**arguments)
+
+
+def test_reused_results_are_the_same_as_new_ones():
+    """`out` arrays are written over completely, by smaller and larger jobs in turn."""
+    splatter, fresh = CpuSplatter(), CpuSplatter()
+    footprints, gradients = None, None
+    for seed, count, height in ((0, 300, 60), (1, 40, 20), (2, 300, 33)):
+        model, view = random_model(seed, count), random_view(seed, height, 40)
+        footprints = splatter.project(model, view, out=footprints)
+        image = splatter.render(footprints)
+        gradients = gradients if gradients and len(gradients) == count else Gradients.zeros(count)
+        splatter.gradient(footprints, image, out=gradients)
+        expected = fresh.project(model, view)
+        np.testing.assert_array_equal(image, fresh.render(expected))
+        for name, block in fresh.gradient(expected, image).blocks().items():
+            np.testing.assert_array_equal(getattr(gradients, name), block)
