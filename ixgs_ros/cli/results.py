@@ -62,14 +62,15 @@ def write_results(out: Path, report: Report, found: Reconstruction | None,
         truth: what to compare with.
 
     Raises:
-        CliError: the truth lies elsewhere.
+        CliError: the truth lies elsewhere; volume and report are written all the same.
     """
+    elsewhere: ValueError | None = None
     if found is not None and truth is not None:
         try:
             report.metrics = evaluate(found.volume, found.grid, truth, found.lps_from_reference,
                                       found.region)
         except ValueError as error:
-            raise CliError(f'--truth: {error}') from error
+            elsewhere = error
     for name in FILES:
         if found is None:
             # A volume of an earlier run would pass for one of this run.
@@ -77,6 +78,8 @@ def write_results(out: Path, report: Report, found: Reconstruction | None,
         else:
             write_volume(out / name, found.volume, found.grid, found.lps_from_reference)
     report.write(out / REPORT)
+    if elsewhere is not None:
+        raise CliError(f'--truth: {elsewhere} (volume and report are in {out})') from elsewhere
     return _summary(out, report, found)
 
 

@@ -135,7 +135,7 @@ def evaluate(volume: np.ndarray, grid: VoxelGrid, truth: Truth,
     whole = 4.0 / 3.0 * math.pi * radius ** 3 / abs(np.linalg.det(affine[:3, :3]))
     return Metrics(psnr(ours[inside], theirs[inside]), rmse_hu(ours[inside], theirs[inside]),
                    float(ssim3d(ours, theirs)[inside].mean()), radius, voxels,
-                   min(1.0, voxels / whole))
+                   float(min(1.0, voxels / whole)))
 
 
 def _raise_outside(truth: Truth, reference_from_index: np.ndarray, center: np.ndarray,

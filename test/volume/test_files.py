@@ -60,6 +60,7 @@ def test_nrrd_is_lps_millimetres(tmp_path, volume):
         assert np.allclose(at, lps_mm(index), atol=1e-9)
 
 
+@pytest.mark.slow  # importing itk alone takes 20 s
 @pytest.mark.skipif(importlib.util.find_spec('itk') is None, reason='itk is not installed')
 @pytest.mark.parametrize('name', ['v.nii.gz', 'v.nrrd'])
 def test_itk_sees_the_same_place(tmp_path, volume, name):

@@ -1,0 +1,92 @@
+"""Offline replay: verdicts, budgets, determinism."""
+
+import gzip
+import time
+
+import numpy as np
+import pytest
+
+from ixgs_ros.session.bag import BagReader
+from ixgs_ros.session.budget import CpuBudget, StepBudget, UntilConverged
+from ixgs_ros.session.clock import WorkClock
+from ixgs_ros.session.offline import replay_offline
+from ixgs_ros.session.parameters_file import load_parameters
+from ixgs_ros.simulation.attenuation import attenuation
+from ixgs_ros.volume.files import nifti_bytes
+from ixgs_ros.volume.metrics import evaluate, Truth
+
+
+def replay(bag, params, budget):
+    with BagReader(bag) as reader:
+        return replay_offline(reader, load_parameters(params), budget(reader.images))
+
+
+def test_exactly_so_many_steps_and_the_same_bytes(bag, params):
+    results = [replay(bag, params, lambda images: StepBudget(25, images)) for _ in range(2)]
+    files = []
+    for result in results:
+        assert result.report.steps == 25 and result.report.accepted == 6
+        lps = load_parameters(params).lps_from_reference
+        files.append(gzip.compress(nifti_bytes(result.volume, result.grid, lps), mtime=0))
+    assert files[0] == files[1]
+
+
+def test_the_volume_lies_where_the_truth_does(mcap_bag, params, rig):
+    result = replay(mcap_bag, params, lambda images: StepBudget(40, images))
+    truth = Truth(attenuation(rig.ct.hu), rig.ct.lps_from_index)
+    lps = load_parameters(params).lps_from_reference
+    found = evaluate(result.volume, result.grid, truth, lps, result.region)
+    flipped = [evaluate(np.flip(result.volume, axis), result.grid, truth, lps, result.region)
+               for axis in range(3)]
+    assert found.psnr_db > 15
+    assert all(found.psnr_db > other.psnr_db + 0.3 for other in flipped)
+
+
+def test_each_image_gets_one_verdict_and_refusals_leave_the_rest_alone(faulty_bag, params):
+    events = []
+    with BagReader(faulty_bag) as reader:
+        result = replay_offline(reader, load_parameters(params), StepBudget(10, reader.images),
+                                events.append)
+    codes = {record.id: record.code.value for record in result.report.shots}
+    assert codes == {1: 'ACCEPTED', 2: 'TRANSFORM_GAP', 3: 'ACCEPTED', 4: 'UNCALIBRATED',
+                     5: 'ACCEPTED', 6: 'NO_SIGNAL', 7: 'ACCEPTED', 8: 'DUPLICATE', 9: 'ACCEPTED'}
+    assert sorted(event.record.id for event in events) == list(range(1, 10))
+    assert len(result.report.latencies_s) == 5
+    assert result.report.refused == {'DUPLICATE': 1, 'NO_SIGNAL': 1, 'TRANSFORM_GAP': 1,
+                                     'UNCALIBRATED': 1}
+
+
+def test_a_cpu_budget_is_kept(mcap_bag, params):
+    free = replay(mcap_bag, params, lambda images: StepBudget(0, images)).report.cpu_s
+    budget = free + 1.0
+    report = replay(mcap_bag, params, lambda images: CpuBudget(budget, images)).report
+    assert report.steps > 0
+    assert report.cpu_s < budget + 0.5
+
+
+def test_held_out_pixels_end_a_run_without_a_budget(mcap_bag, params):
+    report = replay(mcap_bag, params, lambda images: UntilConverged()).report
+    assert 48 <= report.steps < 5000
+    assert 0 < report.held_out_residual < 0.5
+
+
+def test_budgets_that_are_none():
+    with pytest.raises(ValueError, match='got -1'):
+        StepBudget(-1, 3)
+    with pytest.raises(ValueError, match='got 0'):
+        CpuBudget(0.0, 3)
+
+
+def test_the_clock_counts_work_only():
+    clock = WorkClock()
+    with clock:
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
+    worked = clock.cpu_s
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    assert clock.cpu_s == worked and 0.045 < worked < 0.2
+    with clock, pytest.raises(RuntimeError, match='stands still'):
+        clock.__enter__()
