@@ -8,7 +8,6 @@ answers; it is skipped where they are not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,10 @@ from ixgs_ros.acquisition.images import ENCODINGS, ImageFrame
 from ixgs_ros.acquisition.transform_buffer import TransformBuffer, TransformSource
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.ros.image_message import from_image
+from ixgs_ros.ros.installed import installed
 from ixgs_ros.ros.messages import from_transform, to_ns, to_time, to_transform_stamped
 
 AUTHORITY = 'ixgs'
-
-
-def installed(module: str) -> bool:
-    """Return whether a module is installed, by its file: a folder of that name does not count."""
-    spec = find_spec(module)
-    return spec is not None and spec.origin is not None
 
 
 def choice() -> str:
@@ -62,14 +56,6 @@ def image_frame(message: Image) -> ImageFrame:
     return ImageFrame(to_ns(message.header.stamp), message.header.frame_id, pixels.shape[0],
                       pixels.shape[1], message.encoding, pixels.dtype.str[0] == '>',
                       pixels.strides[0], np.ascontiguousarray(pixels).tobytes())
-
-
-def matrix_of(quaternion: np.ndarray) -> np.ndarray:
-    """Return the rotation matrix (3, 3) of a unit quaternion (x, y, z, w)."""
-    if installed('tf_transformations'):
-        from tf_transformations import quaternion_matrix
-        return np.asarray(quaternion_matrix(quaternion))[:3, :3]
-    return RigidTransform.from_quaternion(quaternion, np.zeros(3)).rotation
 
 
 class Tf2Buffer:

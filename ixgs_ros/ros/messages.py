@@ -14,6 +14,7 @@ import numpy as np
 from std_msgs.msg import Header
 
 from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.ros.rotations import rigid
 
 NS_PER_S = 1_000_000_000
 
@@ -95,8 +96,8 @@ def from_pose(pose: Pose) -> RigidTransform:
         ValueError: a value is not finite or the quaternion is not a unit one.
     """
     position, turn = pose.position, pose.orientation
-    return RigidTransform.from_quaternion(np.array([turn.x, turn.y, turn.z, turn.w]),
-                                          np.array([position.x, position.y, position.z]))
+    return rigid(np.array([turn.x, turn.y, turn.z, turn.w]),
+                 np.array([position.x, position.y, position.z]))
 
 
 def to_transform(a_from_b: RigidTransform) -> Transform:
@@ -112,8 +113,8 @@ def from_transform(transform: Transform) -> RigidTransform:
         ValueError: a value is not finite or the quaternion is not a unit one.
     """
     shift, turn = transform.translation, transform.rotation
-    return RigidTransform.from_quaternion(np.array([turn.x, turn.y, turn.z, turn.w]),
-                                          np.array([shift.x, shift.y, shift.z]))
+    return rigid(np.array([turn.x, turn.y, turn.z, turn.w]),
+                 np.array([shift.x, shift.y, shift.z]))
 
 
 def to_transform_stamped(parent: str, child: str, stamp_ns: int,

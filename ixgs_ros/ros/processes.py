@@ -123,7 +123,7 @@ class NodeGroup:
         # Those that send end first, so that nobody speaks into a room that is being cleared.
         for name in reversed(self.nodes):
             if name in self._processes:
-                _signal_group(self._processes[name], signal.SIGINT)
+                _signal_group(self._processes[name], signal.SIGTERM)
         end = time.monotonic() + STOP_S
         for process in self._processes.values():
             try:
