@@ -1,0 +1,94 @@
+"""config/live.rviz asks for what the running nodes offer: names, types and QoS."""
+
+from pathlib import Path
+
+import balls
+import pytest
+from rclpy.qos import (
+    DurabilityPolicy,
+    qos_check_compatible,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+import theatre
+import yaml
+
+pytestmark = pytest.mark.ros
+FILE = Path(__file__).parents[2] / 'config' / 'live.rviz'
+TYPES = {'rviz_default_plugins/PointCloud2': 'sensor_msgs/msg/PointCloud2',
+         'rviz_default_plugins/MarkerArray': 'visualization_msgs/msg/MarkerArray',
+         'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
+         'rviz_default_plugins/PublishPoint': 'geometry_msgs/msg/PointStamped'}
+DURABILITY = {'Transient Local': DurabilityPolicy.TRANSIENT_LOCAL,
+              'Volatile': DurabilityPolicy.VOLATILE}
+RELIABILITY = {'Reliable': ReliabilityPolicy.RELIABLE,
+               'Best Effort': ReliabilityPolicy.BEST_EFFORT}
+
+
+def profile(topic: dict) -> QoSProfile:
+    return QoSProfile(depth=topic['Depth'], durability=DURABILITY[topic['Durability Policy']],
+                      reliability=RELIABILITY[topic['Reliability Policy']])
+
+
+def of_endpoint(found: QoSProfile) -> QoSProfile:
+    """The policies that RViz can choose; the graph reports the others as infinite durations."""
+    return QoSProfile(depth=1, durability=found.durability, reliability=found.reliability)
+
+
+@pytest.fixture(scope='module')
+def manager():
+    return yaml.safe_load(FILE.read_text())['Visualization Manager']
+
+
+@pytest.fixture(scope='module')
+def stage():
+    with theatre.running(['reconstructor', 'navigator'],
+                         {'reconstructor': balls.PARAMETERS}) as running:
+        yield running
+
+
+def displays(manager: dict) -> list[dict]:
+    return [display for display in manager['Displays'] if 'Topic' in display]
+
+
+def test_every_display_shows_what_a_node_publishes(manager, stage):
+    node = stage.station.node
+    offered = dict(node.get_topic_names_and_types())
+    assert len(displays(manager)) >= 8
+    for display in displays(manager):
+        topic = display['Topic']['Value']
+        assert offered.get(topic) == [TYPES[display['Class']]], topic
+        publishers = node.get_publishers_info_by_topic(topic)
+        assert len(publishers) == 1, topic
+        compatible, reason = qos_check_compatible(of_endpoint(publishers[0].qos_profile),
+                                                  profile(display['Topic']))
+        assert compatible != QoSCompatibility.ERROR, (topic, reason)
+        # A late RViz sees a latched output only if it asks for transient local too.
+        assert (publishers[0].qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL) == \
+            (display['Topic']['Durability Policy'] == 'Transient Local'), topic
+
+
+def test_all_that_stock_rviz_can_show_is_in_the_file(manager, stage):
+    """A topic added to a node and forgotten here fails; 32FC1 data are not to look at."""
+    shown = {display['Topic']['Value'] for display in displays(manager)}
+    node = stage.station.node
+    for name, kinds in node.get_topic_names_and_types():
+        if kinds[0] in TYPES.values() and not name.endswith('/data') \
+                and node.count_publishers(name):
+            assert name in shown
+
+
+def test_a_click_in_rviz_moves_the_crosshair(manager, stage):
+    tool = next(tool for tool in manager['Tools'] if tool['Class'].endswith('PublishPoint'))
+    listeners = stage.station.node.get_subscriptions_info_by_topic(tool['Topic']['Value'])
+    assert [listener.node_name for listener in listeners] == ['navigator']
+    assert listeners[0].topic_type == TYPES[tool['Class']]
+    compatible, reason = qos_check_compatible(profile(tool['Topic']),
+                                              of_endpoint(listeners[0].qos_profile))
+    assert compatible != QoSCompatibility.ERROR, reason
+
+
+def test_the_fixed_frame_is_the_nodes_default(manager):
+    from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+    assert manager['Global Options']['Fixed Frame'] == ReconstructorConfig().reference_frame
