@@ -1,5 +1,6 @@
 """Starts the nodes of the table: ``ros2 launch ixgs ixgs.launch.py params:=FILE``."""
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -7,7 +8,6 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from ixgs_ros.nodes import table
-from launch import LaunchDescription
 
 
 def generate_launch_description() -> LaunchDescription:
