@@ -13,6 +13,10 @@ import numpy as np
 from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.volume.grid import Region, VoxelGrid
+
+TAKE_OVER_SPACING = 0.0025   # m
+LEAST_DENSITY = 0.5          # 1/m
 
 
 @dataclass(eq=False)
@@ -34,6 +38,26 @@ class Body:
     def whole(self) -> GaussianModel:
         """Return all Gaussians as one model, the fine ones first."""
         return GaussianModel.concatenate([self.fine, self.shell])
+
+    def take_over(self, projector: Projector, other: Body, box: Region) -> None:
+        """Give the fine Gaussians within a box the densities that another body has there.
+
+        Meant for a fresh lattice: a body's density at a lattice site is what the Gaussian of that
+        site was made from, so the ratio of the two densities carries over.
+
+        Args:
+            projector: evaluates both.
+            other: its fine part must fill the box.
+            box: where to take over.
+        """
+        inside = ((self.fine.means > box.lower) & (self.fine.means < box.upper)).all(1)
+        grid = VoxelGrid.covering(box, TAKE_OVER_SPACING)
+        index = np.rint(grid.indices(self.fine.means[inside])).astype(int)
+        x, y, z = np.clip(index, 0, np.array(grid.size) - 1).T
+        wanted = projector.fine.voxelize(other.whole(), grid)[z, y, x]
+        own = projector.fine.voxelize(self.whole(), grid)[z, y, x]
+        ratio = np.where(own > LEAST_DENSITY, wanted / np.maximum(own, LEAST_DENSITY), 1.0)
+        self.fine.densities[inside] *= ratio.astype(np.float32)
 
 
 class Projector:
@@ -97,7 +121,7 @@ def doubled(half: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def halved(image: np.ndarray) -> np.ndarray:
-    """Return the sums of 2 × 2 pixels, (h // 2, w // 2) float32; an odd row or column is dropped."""
+    """Return the sums of 2 × 2 pixels, (h // 2, w // 2) float32; an odd row is dropped."""
     height, width = image.shape[0] // 2, image.shape[1] // 2
     cut = image[:2 * height, :2 * width]
     return np.ascontiguousarray(cut[0::2, 0::2] + cut[1::2, 0::2] + cut[0::2, 1::2]

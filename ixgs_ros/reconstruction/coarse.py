@@ -1,9 +1,10 @@
 """The coarse start: SART with total variation on voxels, region and surroundings together.
 
-Two layers of voxels share each ray: a fine one over the region and, as the body is wider than the field, a
-coarse one around it. FDK does not work for arbitrary poses; a few sweeps of SART (Andersen and Kak, 1984)
-do, within one or two seconds. Only voxels seen by two views are used, and none through which
-views see air: that is the visual hull, and it tells whether there is anything beyond the region.
+Two layers of voxels share each ray: a fine one over the region and, as the body is wider than the
+field, a coarse one around it. FDK does not work for arbitrary poses; a few sweeps of SART
+(Andersen and Kak, 1984) do, within one or two seconds. Only voxels seen by two views are used, and
+none through which views see air: that is the visual hull, and it tells whether there is anything
+beyond the region.
 """
 
 from __future__ import annotations
@@ -66,14 +67,14 @@ def grid_of(region: Region, longest: int) -> VoxelGrid:
 def region_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region) -> Layer:
     """Return an empty layer over the region."""
     grid = grid_of(region, REGION_VOXELS)
-    return Layer(grid, hull(measurements, offsets, grid, 2))
+    return Layer(grid, hull(measurements, offsets, grid, LEAST_VIEWS, 2))
 
 
 def outer_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region,
                 extent: float) -> Layer:
     """Return an empty layer around the region, up to ``extent`` metres beyond it."""
     grid = grid_of(Region(region.center, region.size + 2 * extent), OUTER_VOXELS)
-    support = hull(measurements, offsets, grid, 1)
+    support = hull(measurements, offsets, grid, 1, 1)
     points = grid.points()
     inside = ((points > region.lower) & (points < region.upper)).all(-1)
     support[inside] = 0
@@ -81,13 +82,15 @@ def outer_layer(measurements: list[Measurement], offsets: np.ndarray, region: Re
 
 
 def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
-         witnesses: int) -> np.ndarray:
-    """Return where something may be, (z, y, x) uint8: seen by two views, in the air of none.
+         least: int, witnesses: int) -> np.ndarray:
+    """Return where something may be, (z, y, x) uint8: seen by some views, in the air of none.
 
     Args:
         measurements: of all views.
         offsets: (views,) exposure offsets.
         grid: voxels to judge.
+        least: views that must see a voxel: two in the region, where a depth is to be told; one
+            around it, where whatever a single view sees has to lie somewhere.
         witnesses: views that must see air through a voxel before it is carved away: two in the
             region, so that one bad image does no harm there (one, if no more see the voxel).
     """
@@ -106,7 +109,7 @@ def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
         joseph.look_up(values, grid.origin, grid.spacing[0], view.packed(), AIR, whole, seen,
                        through_air)
     carved = through_air >= np.where(seen > LEAST_VIEWS, witnesses, 1)
-    return ((seen >= LEAST_VIEWS) & ~carved).astype(np.uint8)
+    return ((seen >= least) & ~carved).astype(np.uint8)
 
 
 def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:

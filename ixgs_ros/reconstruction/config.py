@@ -1,4 +1,4 @@
-"""The configuration of the reconstruction; the names are the ROS parameters (docs/contracts.md)."""
+"""The configuration of the reconstruction; its names are ROS parameters (docs/contracts.md)."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class RefineConfig:
     """The joint refinement of all parameters of the Gaussians."""
 
     tv_weight: float = setting(
-        2e-4, 'weight of the total variation of the volume against the squared residual of the '
-        'line integrals', low=0.0, high=1.0)
+        0.01, 'weight of the total variation of the volume, times the held-out residual, against '
+        'the squared residuals of the line integrals', unit='m', low=0.0, high=10.0)
     weight_power: float = setting(
         0.7, 'exponent of the weights (photons relative to air): 1 trusts the statistics, 0 '
         'trusts all pixels alike', low=0.0, high=2.0)

@@ -1,13 +1,11 @@
-"""Density sweeps: with the geometry frozen, the densities are a weighted non-negative least squares.
+"""Density sweeps: a non-negative weighted least squares while the geometry is frozen.
 
-One view a step by a separable quadratic majoriser (ordered-subset SQS: Erdogan and Fessler, Phys. Med.
-Biol. 44, 1999): ``ρ ← max(0, ρ + λ Aᵀ W (y - A ρ) / H)`` with ``H = Aᵀ W A 1``. Three times fewer passes
-than a tuned Adam.
+One view a step by a separable quadratic majoriser (ordered-subset SQS: Erdogan and Fessler, Phys.
+Med. Biol. 44, 1999): ``ρ ← max(0, ρ + λ Aᵀ W (y - A ρ) / H)`` with ``H = Aᵀ W A 1``. Three times
+fewer passes than a tuned Adam.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,28 +13,16 @@ from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.measurement import Measurement
 
-# A view that hardly sees a Gaussian must not move it far: H is floored at this share of its mean over views.
+# A view that hardly sees a Gaussian must not move it far: H is floored at this share of its mean
+# over views.
 FLOOR = 0.05
 
 
-@dataclass(eq=False)
-class Curvature:
-    """The majoriser ``H`` of each view, and its mean over views.
-
-    Args:
-        fine: for each view (N,) metres², of the fine part.
-        shell: for each view (M,) metres², of the shell.
-    """
-
-    fine: list[np.ndarray] = field(default_factory=list)
-    shell: list[np.ndarray] = field(default_factory=list)
-
-    def append(self, projector: Projector, body: Body, m: Measurement) -> None:
-        """Measure one more view."""
-        projector.render(body, m)
-        image = projector.render_ones() * m.weights
-        self.fine.append(projector.backproject_fine(image))
-        self.shell.append(projector.backproject_shell(image))
+def majoriser(projector: Projector, body: Body, m: Measurement) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``H`` of one view, metres²: (N,) of the fine part and (M,) of the shell."""
+    projector.render(body, m)
+    image = projector.render_ones() * m.weights
+    return projector.backproject_fine(image), projector.backproject_shell(image)
 
 
 def relax(densities: np.ndarray, gradient: np.ndarray, curvature: list[np.ndarray], view: int,
@@ -58,7 +44,8 @@ def relax(densities: np.ndarray, gradient: np.ndarray, curvature: list[np.ndarra
 
 
 def sweep(projector: Projector, body: Body, measurements: list[Measurement],
-          exposures: Exposures, curvature: Curvature, order: np.ndarray, rate: float) -> None:
+          exposures: Exposures, curvature: list[tuple[np.ndarray, np.ndarray]],
+          order: np.ndarray, rate: float) -> None:
     """Visit the views once; in place.
 
     Args:
@@ -66,13 +53,14 @@ def sweep(projector: Projector, body: Body, measurements: list[Measurement],
         body: its densities change.
         measurements: of all views.
         exposures: of all views.
-        curvature: of all views.
+        curvature: of all views, see :func:`majoriser`.
         order: indices of the views to visit.
         rate: λ in (0, 1].
     """
+    fine, shell = [h[0] for h in curvature], [h[1] for h in curvature]
     for k in order:
         m = measurements[k]
         image = projector.render(body, m)
         residual = m.weights * exposures.residual(k, m, image)
-        relax(body.fine.densities, projector.backproject_fine(residual), curvature.fine, k, rate)
-        relax(body.shell.densities, projector.backproject_shell(residual), curvature.shell, k, rate)
+        relax(body.fine.densities, projector.backproject_fine(residual), fine, k, rate)
+        relax(body.shell.densities, projector.backproject_shell(residual), shell, k, rate)

@@ -1,8 +1,9 @@
 """Two numbers of each view in closed form: ``y = scale · A + offset``.
 
-A wrong exposure multiplies the intensity and so shifts the line integrals by ``offset = -ln(gain)``; beam
-quality and hardening scale them. Both have priors, and where no air is visible a common offset of
-all views cannot be told from a thicker body, so the mean offset is 0 and the mean scale 1 (the gauge).
+A wrong exposure multiplies the intensity and so shifts the line integrals by ``offset =
+-ln(gain)``; beam quality and hardening scale them. Both have priors, and where no air is visible a
+common offset of all views cannot be told from a thicker body, so the mean offset is 0 and the mean
+scale 1 (the gauge).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from ixgs_ros.reconstruction.measurement import Measurement
 
 OFFSET_SD = 0.1
 SCALE_SD = 0.03
-# Residuals of a model that is not yet converged are smooth: so many pixels err together.
-CORRELATED_PIXELS = 20.0
-# A perfect fit of perfect data still leaves what binning and footprints do: keeps the solve regular.
+# Residuals of a model that is not yet right are smooth: so many pixels err together.
+CORRELATED_PIXELS = 1000.0
+# A perfect fit of perfect data still leaves what binning and footprints do: keeps the solve
+# regular.
 LEAST_RESIDUAL = 1e-3
 
 
@@ -73,18 +75,21 @@ class Exposures:
         self.offsets = np.append(self.offsets, 0.0 if np.isnan(known_offset) else known_offset)
         self.scales = np.append(self.scales, 1.0)
 
-    def fit(self, projector: Projector, body: Body, measurements: list[Measurement]) -> None:
-        """Fit all views to one state of the body, and apply the gauge.
+    def fit(self, projector: Projector, body: Body,
+            measurements: list[Measurement]) -> list[np.ndarray]:
+        """Fit all views to one state of the body, apply the gauge, and return the body's images.
 
         Together and not one view a step: fitted while the body moves, exposures follow it with a
         delay, and both drift away.
         """
-        for k, m in enumerate(measurements):
-            self.offsets[k], self.scales[k] = fit_exposure(
-                m.values, projector.render(body, m), m.weights, self.known[k])
+        images = [projector.render(body, m) for m in measurements]
+        for k, (m, image) in enumerate(zip(measurements, images, strict=True)):
+            self.offsets[k], self.scales[k] = fit_exposure(m.values, image, m.weights,
+                                                           self.known[k])
         if np.isnan(self.known).all():
             self.offsets -= self.offsets.mean()
         self.scales += 1.0 - self.scales.mean()
+        return images
 
     def residual(self, k: int, m: Measurement, image: np.ndarray) -> np.ndarray:
         """Return measured minus model of view ``k``, (h, w) float32."""

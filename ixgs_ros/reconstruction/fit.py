@@ -17,7 +17,7 @@ class ShotFit:
     Args:
         id: of the shot.
         verdict: ACCEPTED or ACCEPTED_CORRECTED.
-        residual: weighted RMS of measured minus model, line-integral units; NaN before the first fit.
+        residual: weighted RMS of measured minus model, line integrals; NaN before the first fit.
         exposure_offset: added to the model's line integrals.
         scale: multiplies them.
         unexplained: share of the image's variance the model left when the shot came; NaN if there

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 BLOCK = 8
-# Converged when a pass lowers the best held-out residual by less than this, PATIENCE times running.
+# Converged when a pass lowers the best held-out residual by less than this, PATIENCE times
+# running.
 LEAST_GAIN = 0.003
 PATIENCE = 3
 

@@ -1,8 +1,8 @@
 """Voxel projectors of the coarse start: ray-driven forward, voxel-driven backward.
 
-Forward is Joseph's method (IEEE Trans. Med. Imaging 1(3), 1982): the ray visits the voxel planes across
-its dominant axis and interpolates bilinearly within each. Backward interpolates the image at the
-projection of each voxel's centre. Every pixel and every voxel is computed by itself, so the
+Forward is Joseph's method (IEEE Trans. Med. Imaging 1(3), 1982): the ray visits the voxel planes
+across its dominant axis and interpolates bilinearly within each. Backward interpolates the image
+at the projection of each voxel's centre. Every pixel and every voxel is computed by itself, so the
 result does not depend on the number of threads.
 
 Lengths in metres, pixel and voxel centres at integers, volumes (z, y, x); ``view`` is
@@ -16,7 +16,7 @@ import math
 from numba import njit, prange
 import numpy as np
 
-from ixgs_ros.gaussians.jit import PARALLEL, SERIAL
+from ixgs_ros.reconstruction.jit import PARALLEL, SERIAL
 
 
 @njit(**PARALLEL)

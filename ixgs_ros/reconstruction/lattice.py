@@ -1,7 +1,7 @@
 """Gaussian centres on body-centred-cubic lattices.
 
-The lattice is the best packing of isotropic band limits (its dual is the densest packing), and at few
-views the start matters more than the iterations: 5 dB over random or density-sampled centres.
+The lattice is the best packing of isotropic band limits (its dual is the densest packing), and at
+few views the start matters more than the iterations: 5 dB over random or density-sampled centres.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.reconstruction.coarse import Layer
 from ixgs_ros.volume.grid import Region
 
-# Standard deviation over the distance of nearest neighbours: 0.43 leaves holes, 0.6 blurs (-0.9 dB).
+# Standard deviation over the distance of nearest neighbours: 0.43 leaves holes, 0.6 blurs (-0.9
+# dB).
 SIGMA_PER_NEIGHBOUR = 0.5
 # Below this a coarse voxel is air, 1/m (water is 20).
 EMPTY = 1.5
@@ -52,7 +53,7 @@ def nearest(values: np.ndarray, layer: Layer, points: np.ndarray) -> np.ndarray:
 
 
 def occupied(layer: Layer) -> np.ndarray:
-    """Return where a start holds anything, one voxel dilated, within its support: bool (z, y, x)."""
+    """Return where a start holds anything, one voxel dilated, in its support: bool (z, y, x)."""
     return binary_dilation(layer.volume > EMPTY) & (layer.support > 0)
 
 

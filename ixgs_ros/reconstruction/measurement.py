@@ -1,4 +1,4 @@
-"""A shot as the solver uses it: binned to the resolution of the work, with fitted and held-out weights."""
+"""A shot as the solver uses it: binned, with weights of fitted and of held-out pixels."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def bin_photons(line_integrals: np.ndarray, weights: np.ndarray,
                 factor: int) -> tuple[np.ndarray, np.ndarray]:
     """Bin as a detector with larger pixels would: intensities add, not their logarithms.
 
-    The logarithm of few photons is biased by half its variance; binning first takes most of it away.
+    The logarithm of few photons is biased by half its variance; binning first takes most of it
+    away.
 
     Args:
         line_integrals: (H, W) float32.
@@ -71,8 +72,8 @@ def bin_photons(line_integrals: np.ndarray, weights: np.ndarray,
         factor: pixels along each side.
 
     Returns:
-        Line integrals and weights, (H // factor, W // factor) float32. A bin whose pixels are all masked
-        has value and weight 0.
+        Line integrals and weights, (H // factor, W // factor) float32. A bin whose pixels are
+        all masked has value and weight 0.
     """
     height, width = line_integrals.shape[0] // factor, line_integrals.shape[1] // factor
 

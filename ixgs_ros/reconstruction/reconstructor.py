@@ -1,8 +1,8 @@
 """Reconstruction from a stream of shots: the algorithm on one page.
 
-A shot is checked, measured and remembered; the first few shots each make a new start from coarse voxels, later
-ones find the model warm; ``refine`` then fits one view a step. All is synchronous, deterministic and knows
-neither clocks nor topics: its budget is work.
+A shot is checked and remembered, and finds the model warm, unless a new start from coarse voxels
+explains all shots better; ``refine`` then fits one view a step. All is synchronous, deterministic
+and knows neither clocks nor topics: its budget is work.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import numpy as np
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
 from ixgs_ros.geometry.view import View
-from ixgs_ros.reconstruction import checks, density
+from ixgs_ros.parameters import build
+from ixgs_ros.reconstruction import checks
 from ixgs_ros.reconstruction.body import Body, Projector
-from ixgs_ros.reconstruction.config import ReconstructionConfig
-from ixgs_ros.reconstruction.exposure import Exposures
+from ixgs_ros.reconstruction.config import ReconstructionConfig, RegionConfig
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
 from ixgs_ros.reconstruction.held_out import StopRule
-from ixgs_ros.reconstruction.measurement import measure, Measurement
-from ixgs_ros.reconstruction.refinement import Refiner
+from ixgs_ros.reconstruction.measurement import measure
 from ixgs_ros.reconstruction.replay import view_of_step
-from ixgs_ros.reconstruction.start import build_body
+from ixgs_ros.reconstruction.solution import Solution
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Refusal, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
-# Up to so many views a new start from voxels is better than going on from the last model.
-RESTARTS = 6
-# λ of the density sweeps after a start.
-SWEEP_RATES = (1.0, 1.0, 0.5)
 LEAST_VIEWS = 2
+# A new start is tried at each of the first views, and whenever there are so many times more views
+# than at the last one; it replaces the model if it explains the held-out pixels better.
+FIRST_VIEWS = 6
+GROWTH = 1.3
 
 
 class Reconstructor:
@@ -55,7 +54,9 @@ class Reconstructor:
         self.revision = 0
         self.steps = 0
         self._shots: list[Shot] = []
-        self._forget_model()
+        self._solution: Solution | None = None
+        self._started_with = 0
+        self._start()
 
     def check(self, shot: Shot) -> Verdict:
         """Return whether :meth:`add_shot` would take the shot; changes nothing."""
@@ -74,11 +75,37 @@ class Reconstructor:
         self._shots.append(shot)
         self.fits[shot.id] = ShotFit(shot.id, verdict, unexplained=share)
         self.revision += 1
-        if self.views <= RESTARTS or self._refiner is None:
-            self._start()
-        else:
-            self._continue_with(shot)
+        self._include(shot)
         return self.fits[shot.id]
+
+    def remove_shot(self, shot_id: int) -> None:
+        """Forget a shot and start anew from the others, as if it had never come.
+
+        Raises:
+            KeyError: there is no such shot.
+        """
+        if shot_id not in self.fits:
+            raise KeyError(f'expected the id of an accepted shot, one of {sorted(self.fits)}, got '
+                           f'{shot_id}')
+        del self.fits[shot_id]
+        self._shots = [s for s in self._shots if s.id != shot_id]
+        self.revision += 1
+        self._start()
+
+    def set_region(self, region: Region) -> None:
+        """Move the volume; where old and new box overlap, what is known is kept.
+
+        Raises:
+            ValueError: the region is larger than the configuration allows.
+        """
+        build(RegionConfig, {'center': region.center.tolist(), 'size': region.size.tolist()})
+        prior = None
+        if self._solution is not None:
+            overlap = intersection(region, self.region)
+            prior = None if overlap is None else (self._solution.body, overlap)
+        self.region = region
+        self.revision += 1
+        self._start(prior)
 
     def refine(self, steps: int) -> Progress:
         """Fit one view a step; do nothing while there is no model.
@@ -86,10 +113,11 @@ class Reconstructor:
         Args:
             steps: how many.
         """
-        done = 0
-        if self._refiner is not None:
-            for done in range(1, steps + 1):
-                self._step()
+        if steps < 0:
+            raise ValueError(f'expected steps >= 0, got {steps}')
+        done = 0 if self._solution is None else steps
+        for _ in range(done):
+            self._step()
         return Progress(done, self.steps, self.held_out_residual, self.converged)
 
     def volume(self, grid: VoxelGrid | None = None) -> np.ndarray:
@@ -105,9 +133,9 @@ class Reconstructor:
         if grid is None:
             raise ValueError(f'expected a region before a volume, got {self.views} views and no '
                              'region.size: add shots or set the region')
-        if self._body is None:
+        if self._solution is None:
             return np.zeros(grid.shape, np.float32)
-        return self._projector.fine.voxelize(self._body.whole(), grid)
+        return self._projector.fine.voxelize(self.model, grid)
 
     @property
     def grid(self) -> VoxelGrid | None:
@@ -124,7 +152,7 @@ class Reconstructor:
     @property
     def model(self) -> GaussianModel:
         """All Gaussians, a copy; the shell's last."""
-        return GaussianModel.empty() if self._body is None else self._body.whole()
+        return GaussianModel.empty() if self._solution is None else self._solution.body.whole()
 
     def _judge(self, shot: Shot) -> tuple[Verdict, Region | None, float]:
         """Return the verdict, the region with this shot, and the share it leaves unexplained."""
@@ -137,9 +165,9 @@ class Reconstructor:
             region, verdict = self._region_with(shot)
         if verdict is None and region is not None:
             verdict = checks.check_overlap(shot, region)
-        if verdict is None and self._body is not None:
+        if verdict is None and self._solution is not None:
             m = measure(shot, self.region.center, self.config)
-            share = checks.unexplained(m, self._projector.render(self._body, m))
+            share = checks.unexplained(m, self._projector.render(self._solution.body, m))
             before = [f.unexplained for f in self.fits.values() if not np.isnan(f.unexplained)]
             verdict = checks.check_consistency(share, self.views, before)
         return verdict or Verdict(Code.ACCEPTED, f'view {self.views + 1}'), region, share
@@ -154,83 +182,73 @@ class Reconstructor:
         except NoRegionError as error:
             return None, Verdict(Code.OUT_OF_VIEW, str(error))
 
-    def _forget_model(self) -> None:
-        self.held_out_residual = float('nan')
-        self.converged = False
-        self._measurements: list[Measurement] = []
-        self._exposures = Exposures(np.zeros(0))
-        self._held_out = np.zeros(0)
-        self._body: Body | None = None
-        self._refiner: Refiner | None = None
-        self._restart_schedule(None)
-
-    def _restart_schedule(self, newest: int | None) -> None:
-        """Begin anew with full rates, after a change of the shots."""
-        self._newest = newest
-        self._number = 0
-        self._next_exposures = 0
-        self._stop_rule = StopRule()
-        self.converged = False
-
-    def _start(self) -> None:
-        """Make the model anew from all shots, if they suffice."""
+    def _include(self, shot: Shot) -> None:
+        """Let the model know the shot: warm, or by a new start where that explains more."""
         if self.region is None or self.views < LEAST_VIEWS:
             return
-        self._forget_model()
-        self._measurements = [measure(s, self.region.center, self.config) for s in self._shots]
-        self._exposures = Exposures(np.array([m.known_offset for m in self._measurements]))
-        self._held_out = np.full(self.views, np.nan)
-        body, _ = build_body(self._measurements, self._exposures.offsets, self.region,
-                             self.config)
-        self._body = body
-        self._curvature = density.Curvature()
-        for m in self._measurements:
-            self._curvature.append(self._projector, body, m)
-        for number, rate in enumerate(SWEEP_RATES):
-            order = np.random.default_rng((self.config.seed, self.revision, number))
-            density.sweep(self._projector, body, self._measurements, self._exposures,
-                          self._curvature, order.permutation(self.views), rate)
-            self._fit_exposures()
-        self._refiner = Refiner(self._projector, body, self.region, self.config.refine)
+        if self._solution is None:
+            self._start()
+            return
+        self._solution.add(measure(shot, self.region.center, self.config))
+        if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
+            fresh = self._fresh()
+            if fresh.held_out_residual < self._solution.held_out_residual:
+                self._solution = fresh
+        self._begin_schedule(self.views - 1)
 
-    def _continue_with(self, shot: Shot) -> None:
-        """Let a new shot into the model that is there."""
-        m = measure(shot, self.region.center, self.config)
-        self._measurements.append(m)
-        self._exposures.append(m.known_offset)
-        self._held_out = np.append(self._held_out, np.nan)
-        self._curvature.append(self._projector, self._body, m)
-        self._restart_schedule(self.views - 1)
+    def _start(self, prior: tuple[Body, Region] | None = None) -> None:
+        """Make the model anew from all shots, if they suffice."""
+        self._solution = None
+        if self.region is not None and self.views >= LEAST_VIEWS:
+            self._solution = self._fresh(prior)
+        self._begin_schedule(None)
+
+    def _fresh(self, prior: tuple[Body, Region] | None = None) -> Solution:
+        self._started_with = self.views
+        measurements = [measure(s, self.region.center, self.config) for s in self._shots]
+        return Solution.fresh(self._projector, measurements, self.region, self.config, prior)
+
+    def _begin_schedule(self, newest: int | None) -> None:
+        """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
+        self._newest = newest
+        self._number = 0
+        self._next_exposures = self.views
+        self._stop_rule = StopRule()
+        self.converged = False
+        self._report()
 
     def _step(self) -> None:
         if self._number == self._next_exposures:
-            self._fit_exposures()
-            self._next_exposures = 2 * self._number + self.views
-        k = view_of_step(self._number, self.views, self._newest,
-                         (self.config.seed, self.revision))
-        result = self._refiner.step(self._measurements[k], k, self._exposures, self._curvature,
-                                    self._number)
-        self._held_out[k] = result.held_out
-        fit = self.fits[self._shots[k].id]
-        fit.residual = result.residual
+            self._solution.fit_exposures()
+            self._next_exposures = 2 * self._number
+        k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
+        self.fits[self._shots[k].id].residual = self._solution.step(k, self._number).residual
         self._number += 1
         self.steps += 1
         if self._number % self.views == 0:
-            self._judge_pass()
+            self._report()
+            self.converged = self._stop_rule.update(self.held_out_residual)
 
-    def _fit_exposures(self) -> None:
-        self._exposures.fit(self._projector, self._body, self._measurements)
-        for shot, offset, scale in zip(self._shots, self._exposures.offsets,
-                                       self._exposures.scales, strict=True):
-            self.fits[shot.id].exposure_offset = float(offset)
-            self.fits[shot.id].scale = float(scale)
-
-    def _judge_pass(self) -> None:
-        self.held_out_residual = float(np.sqrt(np.nanmean(self._held_out**2)))
-        self.converged = self._stop_rule.update(self.held_out_residual)
+    def _report(self) -> None:
+        """Bring the fits and the held-out residual up to date."""
+        if self._solution is None:
+            self.held_out_residual = float('nan')
+            return
+        self.held_out_residual = self._solution.held_out_residual
+        exposures = self._solution.exposures
+        for shot, offset, scale in zip(self._shots, exposures.offsets, exposures.scales,
+                                       strict=True):
+            fit = self.fits[shot.id]
+            fit.exposure_offset, fit.scale = float(offset), float(scale)
 
 
 def largest_angle(views: list[View]) -> float:
     """Return the largest angle between two views' principal rays, radians."""
     axes = np.array([view.axis for view in views])
     return float(np.arccos(np.clip((axes @ axes.T).min(), -1.0, 1.0)))
+
+
+def intersection(a: Region, b: Region) -> Region | None:
+    """Return the box that two boxes share, or None."""
+    lower, upper = np.maximum(a.lower, b.lower), np.minimum(a.upper, b.upper)
+    return Region(0.5 * (lower + upper), upper - lower) if (upper > lower).all() else None

@@ -1,9 +1,10 @@
 """The joint refinement: one step fits one view with all parameters of the Gaussians.
 
-The loss of a step is ``½ mean(w r²) + tv_weight · mean |Dσ|`` with the residual r of one view in line-integral
-units and the differences D between neighbours of a coarse voxelization of the region. Smoothing changes
-slowly, so its gradient is taken anew every tenth step only. The shell has nothing but its
-densities to fit, by the majoriser steps of the density sweeps.
+The loss of a step is ``½ mean(w r²) + tv_weight · h · mean |Dσ|`` with the residual r of one view
+in line-integral units, the RMS h of the held-out residuals, and the differences D between
+neighbours of a coarse voxelization of the region. Smoothing changes slowly, so its gradient is
+taken anew every tenth step only. The shell has nothing but its densities to fit, by the majoriser
+steps of the density sweeps.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ixgs_ros.gaussians.tv import total_variation
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.coarse import grid_of
 from ixgs_ros.reconstruction.config import RefineConfig
-from ixgs_ros.reconstruction.density import Curvature, relax
+from ixgs_ros.reconstruction.density import relax
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
@@ -30,6 +31,7 @@ TV_PERIOD = 10
 TV_EPSILON = 0.3
 # λ of the shell's density steps: one view among many moves it only so far.
 SHELL_RATE = 0.2
+WARM_UP = 30
 
 
 @dataclass(frozen=True)
@@ -65,43 +67,51 @@ class Refiner:
         self._smoothing: Gradients | None = None
         self._gradients = Gradients.zeros(len(body.fine))
 
-    def step(self, m: Measurement, view: int, exposures: Exposures, curvature: Curvature,
-             number: int) -> StepResult:
+    def step(self, m: Measurement, view: int, exposures: Exposures,
+             curvature: list[np.ndarray], number: int, unexplained: float) -> StepResult:
         """Fit one view.
 
         Args:
             m: its measurement.
             view: its index.
             exposures: of all views.
-            curvature: of all views, for the shell.
-            number: of the step since the shots last changed: sets the rate and when to smooth anew.
+            curvature: the shell's majoriser of each view.
+            number: of the step since the shots last changed: sets the rate, and when to smooth
+                anew.
+            unexplained: weighted RMS of the held-out residuals: what cannot be explained acts as
+                noise, and asks for as much more smoothing.
         """
         body = self._body
         image = self._projector.render(body, m)
         residual = exposures.residual(view, m, image)
         weighted = m.weights * residual
-        gradients = self._projector.fine.gradient(
-            self._projector.footprints, weighted * np.float32(-exposures.scales[view] / residual.size),
-            self._gradients)
+        factor = np.float32(-exposures.scales[view] / residual.size)
+        gradients = self._projector.fine.gradient(self._projector.footprints, weighted * factor,
+                                                  self._gradients)
         if self._config.tv_weight > 0:
             if number % TV_PERIOD == 0 or self._smoothing is None:
-                self._smooth()
+                self._smooth(unexplained)
             gradients.add(self._smoothing)
         shell_gradient = self._projector.backproject_shell(weighted)
         self.adam.step(body.fine, gradients, self.rate(number))
-        relax(body.shell.densities, shell_gradient, curvature.shell, view,
+        relax(body.shell.densities, shell_gradient, curvature, view,
               SHELL_RATE * self.rate(number))
         return StepResult(weighted_rms(residual, m.weights),
                           weighted_rms(residual, m.held_out))
 
     def rate(self, number: int) -> float:
-        """Return the share of the full rates at a step: it falls as 1 / (1 + n / decay_steps)."""
-        return 1.0 / (1.0 + number / self._config.decay_steps)
+        """Return the share of the full rates at a step.
 
-    def _smooth(self) -> None:
+        It rises for a few steps, for Adam's first ones are full-sized whatever the gradient; then
+        it falls as 1 / (1 + n / decay_steps).
+        """
+        warm_up = min(1.0, (number + 1) / WARM_UP)
+        return warm_up / (1.0 + number / self._config.decay_steps)
+
+    def _smooth(self, unexplained: float) -> None:
         splatter = self._projector.fine
         volume = splatter.voxelize(self._body.fine, self._grid)
         _, d_volume = total_variation(volume, TV_EPSILON)
-        d_volume *= np.float32(self._config.tv_weight / volume.size)
+        d_volume *= np.float32(self._config.tv_weight * unexplained / volume.size)
         self._smoothing = splatter.voxelize_gradient(self._body.fine, self._grid, d_volume,
                                                      self._smoothing)

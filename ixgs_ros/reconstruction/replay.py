@@ -1,7 +1,7 @@
 """Which view a step fits: the new one, and enough old ones that nothing is forgotten.
 
-Every X-ray view sees the whole field, so fitting the new view alone forgets everywhere at once (2 dB).
-The choice is a pure function of the step's number: no state to save, the same after a resume.
+Every X-ray view sees the whole field, so fitting the new view alone forgets everywhere at once (2
+dB). The choice is a pure function of the step's number: no state to save, the same after a resume.
 """
 
 from __future__ import annotations

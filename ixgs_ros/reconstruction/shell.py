@@ -1,9 +1,10 @@
 """The body is wider than the field: a coarse shell of Gaussians around the region.
 
-Every ray also crosses what lies in front of and behind the region. How that is distributed there cannot be
-known (each place is seen by few shots), but its sum along every ray can, and without it the region's
-own Gaussians would have to explain it. So the shell covers all that at least two shots see, up to the
-rays' reach (``model.shell_extent``), in lattices whose cells double with the distance.
+Every ray also crosses what lies in front of and behind the region. How that is distributed there
+cannot be known (each place is seen by few shots), but its sum along every ray can, and without it
+the region's own Gaussians would have to explain it. So the shell covers all that at least two
+shots see, up to the rays' reach (``model.shell_extent``), in lattices whose cells double with the
+distance.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from ixgs_ros.reconstruction.coarse import Layer
 from ixgs_ros.reconstruction.lattice import gaussians_at, nearest, occupied, sites
 from ixgs_ros.volume.grid import Region
 
-# Distances from the region, as shares of the extent, up to which the cell is 1, 2 and 4 times the first.
+# Distances from the region, as shares of the extent, up to which the cell is 1, 2 and 4 times the
+# first.
 ZONES = (0.15, 0.45, 1.0)
 # The first cell over the region's own cell.
 FIRST_CELL = 2.0

@@ -25,7 +25,7 @@ def fine_region(region: Region) -> Region:
 
 
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
-               config: ReconstructionConfig) -> tuple[Body, coarse.Layer]:
+               config: ReconstructionConfig) -> Body:
     """Return a body from nothing but the measurements.
 
     Args:
@@ -33,9 +33,6 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
         offsets: (views,) exposure offsets known so far.
         region: of the volume.
         config: caps, extent and seed.
-
-    Returns:
-        The body, and the coarse layer of its region.
     """
     model = config.model
     box = fine_region(region)
@@ -51,4 +48,4 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
-    return Body(fine, around), inner
+    return Body(fine, around)

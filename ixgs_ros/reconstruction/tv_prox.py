@@ -1,7 +1,8 @@
 """The proximal step of isotropic total variation on a volume, for the coarse start.
 
-Solves ``min_x ½ |x - b|² + weight · TV(x)``, ``x >= 0``, by projected gradient steps on the dual field
-(Chambolle, J. Math. Imaging Vis. 20, 2004; the constraint as in Beck and Teboulle, IEEE TIP 18, 2009).
+Solves ``min_x ½ |x - b|² + weight · TV(x)``, ``x >= 0``, by projected gradient steps on the dual
+field (Chambolle, J. Math. Imaging Vis. 20, 2004; the constraint as in Beck and Teboulle, IEEE TIP
+18, 2009).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from numba import njit, prange
 import numpy as np
 
-from ixgs_ros.gaussians.jit import PARALLEL
+from ixgs_ros.reconstruction.jit import PARALLEL
 
 
 def prox_tv(volume: np.ndarray, weight: float, iterations: int, dual: np.ndarray) -> np.ndarray:

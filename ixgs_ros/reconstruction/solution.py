@@ -1,0 +1,92 @@
+"""A model together with all that fits it to its measurements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ixgs_ros.reconstruction import density
+from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.exposure import Exposures
+from ixgs_ros.reconstruction.held_out import weighted_rms
+from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.refinement import Refiner, StepResult
+from ixgs_ros.reconstruction.start import build_body
+from ixgs_ros.volume.grid import Region
+
+# λ of the density sweeps after a start.
+SWEEP_RATES = (1.0, 1.0, 0.5)
+
+
+class Solution:
+    """A body, the exposures of its views and the state of its refinement.
+
+    Args:
+        projector: renders; shared by successive solutions.
+        body: the model.
+        measurements: of all views.
+        exposures: of all views.
+        region: of the volume.
+        config: all settings.
+    """
+
+    def __init__(self, projector: Projector, body: Body, measurements: list[Measurement],
+                 exposures: Exposures, region: Region, config: ReconstructionConfig) -> None:
+        self.body = body
+        self.measurements = list(measurements)
+        self.exposures = exposures
+        self.held_out = np.full(len(measurements), np.nan)
+        self._projector = projector
+        self._curvature = [density.majoriser(projector, body, m)[1] for m in measurements]
+        self._refiner = Refiner(projector, body, region, config.refine)
+
+    @staticmethod
+    def fresh(projector: Projector, measurements: list[Measurement], region: Region,
+              config: ReconstructionConfig, prior: tuple[Body, Region] | None = None) -> Solution:
+        """Start from coarse voxels and fit the densities.
+
+        Args:
+            projector: renders.
+            measurements: of at least two views.
+            region: of the volume.
+            config: all settings.
+            prior: a model, and the box within which its densities are taken over.
+        """
+        exposures = Exposures(np.array([m.known_offset for m in measurements]))
+        body = build_body(measurements, exposures.offsets, region, config)
+        if prior is not None:
+            body.take_over(projector, *prior)
+        curvature = [density.majoriser(projector, body, m) for m in measurements]
+        for number, rate in enumerate(SWEEP_RATES):
+            order = np.random.default_rng((config.seed, number)).permutation(len(measurements))
+            density.sweep(projector, body, measurements, exposures, curvature, order, rate)
+            exposures.fit(projector, body, measurements)
+        solution = Solution(projector, body, measurements, exposures, region, config)
+        solution.fit_exposures()
+        return solution
+
+    @property
+    def held_out_residual(self) -> float:
+        """Weighted RMS over the held-out pixels of all views, as last seen; line integrals."""
+        return float(np.sqrt(np.nanmean(self.held_out**2)))
+
+    def add(self, measurement: Measurement) -> None:
+        """Let a new view into the model that is there."""
+        self.measurements.append(measurement)
+        self.exposures.append(measurement.known_offset)
+        self.held_out = np.append(self.held_out, np.nan)
+        self._curvature.append(density.majoriser(self._projector, self.body, measurement)[1])
+        self.fit_exposures()
+
+    def fit_exposures(self) -> None:
+        """Fit the exposures of all views to the body as it is, and see what it leaves."""
+        images = self.exposures.fit(self._projector, self.body, self.measurements)
+        for k, (m, image) in enumerate(zip(self.measurements, images, strict=True)):
+            self.held_out[k] = weighted_rms(self.exposures.residual(k, m, image), m.held_out)
+
+    def step(self, view: int, number: int) -> StepResult:
+        """Fit one view; ``number`` counts the steps since the shots last changed."""
+        result = self._refiner.step(self.measurements[view], view, self.exposures, self._curvature,
+                                    number, self.held_out_residual)
+        self.held_out[view] = result.held_out
+        return result
