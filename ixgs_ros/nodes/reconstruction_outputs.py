@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import MarkerArray
 
@@ -15,10 +16,10 @@ from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.markers import DrawnShot, scene_markers
-from ixgs_ros.ros.messages import header, to_vector
+from ixgs_ros.ros.messages import header, to_bytes, to_vector
 from ixgs_ros.ros.point_cloud import gaussians_to_cloud
 from ixgs_ros.ros.shot_message import Fit, to_report
-from ixgs_ros.ros.volume_message import volume_to_message, VolumeInfo
+from ixgs_ros.ros.volume_message import PUBLISHED_BYTES, volume_to_message, VolumeInfo
 from ixgs_ros.verdict import Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
@@ -43,6 +44,17 @@ class ReconstructionOutputs:
         self._status = node.advertise(ReconstructionStatus, '~/status', qos.LATCHED)
         self._report = node.advertise(ShotReport, '~/report', qos.REPORTS)
         self._markers = node.advertise(MarkerArray, '~/markers', qos.LATCHED)
+
+    def warm_up(self) -> None:
+        """Serialise messages of the largest size once, on the thread that will publish.
+
+        The first large message of a thread costs up to a tenth of a second in fresh memory pages,
+        and rclpy holds the GIL for it: no callback would run.
+        """
+        volume = np.zeros(PUBLISHED_BYTES, np.uint8)
+        serialize_message(VoxelVolume(data=to_bytes(volume)))
+        cloud = gaussians_to_cloud(GaussianModel.empty(self._config.publish.max_points), 0, '')
+        serialize_message(cloud)
 
     def volume(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
         """Publish a volume."""

@@ -178,7 +178,7 @@ class ReconstructionSession:
     def _publish_last(self) -> bool:
         if self._published_revision != self._revision and self._gaussians:
             self._publish()
-        self.show_status()
+            self.show_status()
         return False
 
     def _rest(self) -> None:

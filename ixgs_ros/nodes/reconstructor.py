@@ -58,6 +58,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
         self._worker = Worker('reconstruction', REQUESTS, self._session.work, self._failed)
         self.get_logger().info('compiling kernels; the first time takes a minute')
         self._worker.submit(warm_up, config).result()
+        self._worker.submit(self._results.warm_up).result()
         if config.sdd == 0.0:
             self.get_logger().info('sdd is not set: C-arms are drawn with a nominal length')
         self.serve(SetBool, '~/pause', self._on_pause)

@@ -89,7 +89,7 @@ def test_the_first_volume_with_a_shot_comes_soon_and_its_report_says_when(fresh)
 
 
 def test_a_late_joiner_gets_the_volume_of_the_reconstruction(fresh):
-    expose_all(fresh, 6)
+    expose_all(fresh, 3)
     with Station(fresh.domain, 'late_joiner') as late:
         heard = []
         late.node.create_subscription(VoxelVolume, f'{theatre.NODE}/volume', heard.append,
@@ -120,17 +120,17 @@ def moved(shot: Shot, shift: list[float]) -> Shot:
 ])
 def test_a_refused_shot_is_reported_and_leaves_the_model_bit_for_bit(fresh, shot, frame, changes,
                                                                      code, words):
-    expose_all(fresh, 6)
+    expose_all(fresh, 3)
     before = model_bytes(fresh)
     refused = fresh.last('status').refused
     given = shot()
     fresh.send(given, frame, **changes)
-    report = fresh.report_of(given.id, nth=2 if given.id <= 6 else 1)
+    report = fresh.report_of(given.id, nth=2 if given.id <= 3 else 1)
     assert report.code == code
     assert re.search(words, report.message), report.message
     assert report.steady_ns == 0
     fresh.until('status', lambda status: status.refused == refused + 1)
-    assert fresh.last('status').views == 6
+    assert fresh.last('status').views == 3
     assert model_bytes(fresh) == before
 
 
