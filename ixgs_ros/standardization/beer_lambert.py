@@ -65,9 +65,8 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
                       f'{MIN_AREA:.0%} at the border of the field, or the parameter air_counts')
     used = config.air_counts if air is None else air
     _check_signal(values, signal, used, config)
-    y = np.full(counts.shape, MAX_LINE_INTEGRAL, dtype=np.float32)
-    np.log(np.float32(used) / values, out=y, where=signal)
-    np.minimum(y, np.float32(MAX_LINE_INTEGRAL), out=y)
+    logarithm = np.log(values, out=np.full(values.shape, -np.inf, dtype=np.float32), where=signal)
+    y = np.minimum(np.float32(np.log(used)) - logarithm, np.float32(MAX_LINE_INTEGRAL))
     return LineIntegrals(y, photon_weights(y, signal & ~saturated), used, air is not None)
 
 

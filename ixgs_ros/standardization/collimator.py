@@ -17,8 +17,9 @@ from scipy import ndimage
 from ixgs_ros.standardization.field_shapes import fit_shapes, NAMES, Shape
 
 WORKING_SIZE = 128     # pixels across, at most; the shape found is drawn at full resolution
-LEVELS = (0.01, 0.03, 0.1, 0.25)  # between dark and bright, where regions are outlined
-MAX_LEAK = 0.15        # brightness outside, relative to the bright part inside
+LEVELS = (0.002, 0.01, 0.03, 0.1, 0.25)  # between dark and bright, where regions are outlined
+MIN_PIECE = 0.01       # of the image; a spine may cut the field in pieces, smaller ones are noise
+MAX_LEAK = 0.05        # brightness outside, relative to the bright part inside
 MIN_OUTSIDE = 0.01     # of the image must lie outside
 MIN_INSIDE = 0.05      # of the image must lie inside
 STEP_RATIO = 1.5       # intensity inside over outside, across the border
@@ -72,19 +73,19 @@ def _border_is_dark(smooth: np.ndarray, bright: float) -> bool:
 
 
 def _candidates(smooth: np.ndarray, bright: float) -> list[Shape]:
-    """Return the shapes that fit the largest bright region, outlined at each level."""
+    """Return the shapes that fit the bright region, outlined at each level."""
     dark = float(np.quantile(smooth, 0.005))
     shapes: list[Shape] = []
     before = None
     for level in LEVELS:
         labels, count = ndimage.label(smooth > dark + level * (bright - dark))
-        if count == 0:
-            continue
-        largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-        size = largest.mean()
-        if MIN_INSIDE <= size <= 1 - MIN_OUTSIDE and size != before:
-            shapes += fit_shapes(largest)
-        before = size
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        region = (sizes >= MIN_PIECE * smooth.size)[labels]
+        share = region.mean()
+        if MIN_INSIDE <= share <= 1 - MIN_OUTSIDE and share != before:
+            shapes += fit_shapes(region)
+        before = share
     return shapes
 
 
@@ -94,8 +95,9 @@ def _evidence(shape: Shape, smooth: np.ndarray, bright: float) -> float:
     outside = smooth[depth < -RIM - 1]
     if outside.size < MIN_OUTSIDE * smooth.size or (depth > 0).mean() < MIN_INSIDE:
         return 0.0
-    lower, leak, upper, most = np.quantile(outside, [0.25, 0.5, 0.75, 0.99])
-    noise = (upper - lower) / 1.35  # quartiles of a normal distribution: 1.35 σ apart
+    leak, most = np.quantile(outside, [0.5, 0.99])
+    # Of neighbours, in the order of the rows: what varies slowly outside is no noise.
+    noise = float(np.median(np.abs(np.diff(outside)))) / 0.6745
     if most > min(MAX_LEAK * bright, 1.3 * leak + 6 * noise + 0.003 * bright):
         return 0.0  # there is something to be seen outside: a body, not a collimator
     inner, outer = _across_border(depth)

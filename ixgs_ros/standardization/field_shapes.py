@@ -83,14 +83,14 @@ def _scaled(coordinate: float, factor: float) -> float:
 
 
 def fit_shapes(region: np.ndarray) -> list[Shape]:
-    """Return the shapes that may explain the outline of a region (H, W) bool.
+    """Return the shapes that may explain the outline of a region (H, W) bool, in pieces or not.
 
     A dark organ at the rim of the field dents the region; its convex hull does not know of the
     dent, so only outline points on the hull count.
     """
     contours, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL,
                                    cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=len)
+    outline = np.concatenate(contours)
     hull = cv2.convexHull(outline)
     rectangles = [_upright_rectangle(hull)]
     turned = _rectangle(hull)

@@ -1,4 +1,6 @@
-"""A small rig for the gate's tests: a source 0.6 m from the reference, 50 Hz transforms, one image."""
+"""A small rig for the gate's tests: a source 0.6 m from the reference, 50 Hz transforms, one
+image.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,8 @@ def frame(stamp_ns: int, image: np.ndarray | None = None, frame_id: str = SOURCE
 
 def camera(stamp_ns: int, **changes: object) -> CameraModel:
     """Return a camera info message that fits :func:`frame`."""
-    values: dict = dict(frame_id=SOURCE, height=SIZE, width=SIZE, k=np.array(
-        [100.0, 0, 15.5, 0, 100.0, 15.5, 0, 0, 1]))
+    values: dict = {'frame_id': SOURCE, 'height': SIZE, 'width': SIZE, 'k': np.array(
+        [100.0, 0, 15.5, 0, 100.0, 15.5, 0, 0, 1])}
     return CameraModel(stamp_ns, **{**values, **changes})
 
 
@@ -95,7 +97,8 @@ class Rig:
         for sample in transforms:
             sample.send(self.gate)
 
-    def shoot(self, stamp_ns: int, image: np.ndarray | None = None, **camera_changes: object) -> int:
+    def shoot(self, stamp_ns: int, image: np.ndarray | None = None,
+              **camera_changes: object) -> int:
         """Send an image with its camera info."""
         self.gate.add_camera_info(camera(stamp_ns, **camera_changes))
         return self.gate.add_image(frame(stamp_ns, image), self.now_ns)

@@ -16,7 +16,7 @@ POINT = np.array([0.05, -0.03, 0.9])
 
 
 def model(**changes: object) -> CameraModel:
-    values: dict = dict(stamp_ns=0, frame_id='source', height=480, width=640, k=K)
+    values: dict = {'stamp_ns': 0, 'frame_id': 'source', 'height': 480, 'width': 640, 'k': K}
     return CameraModel(**{**values, **changes})
 
 
@@ -68,9 +68,9 @@ def test_image_of_another_size_is_refused_with_both() -> None:
 
 
 @pytest.mark.parametrize(('changes', 'sentence'), [
-    (dict(d=np.array([0.1, 0, 0, 0, 0]), distortion_model='barrel'), "'barrel'; expected one of"),
-    (dict(d=np.array([0.1, 0, 0]), distortion_model='plumb_bob'), 'expected 4 or 5 finite'),
-    (dict(d=np.array([np.nan, 0, 0, 0]), distortion_model='plumb_bob'), 'finite coefficients'),
+    ({'d': np.array([0.1, 0, 0, 0]), 'distortion_model': 'barrel'}, "'barrel'; expected one of"),
+    ({'d': np.array([0.1, 0, 0]), 'distortion_model': 'plumb_bob'}, 'expected 4 or 5 finite'),
+    ({'d': np.array([np.nan, 0, 0, 0]), 'distortion_model': 'plumb_bob'}, 'finite coefficients'),
 ])
 def test_distortion_that_cannot_be_undone_is_refused(changes: dict, sentence: str) -> None:
     with pytest.raises(Refusal, match=sentence) as caught:

@@ -162,11 +162,11 @@ def test_no_camera_info() -> None:
 
 
 @pytest.mark.parametrize(('changes', 'code', 'sentence'), [
-    (dict(k=np.zeros(9)), Code.UNCALIBRATED, 'K[0] is 0'),
-    (dict(frame_id='other'), Code.UNCALIBRATED, "'other'"),
-    (dict(d=np.array([0.1]), distortion_model='odd'), Code.UNCALIBRATED, "'odd'"),
-    (dict(height=SIZE + 1), Code.SIZE_MISMATCH, 'expected 33 by 32'),
-    (dict(binning_x=2), Code.SIZE_MISMATCH, 'binning 1 by 2'),
+    ({'k': np.zeros(9)}, Code.UNCALIBRATED, 'K[0] is 0'),
+    ({'frame_id': 'other'}, Code.UNCALIBRATED, "'other'"),
+    ({'d': np.array([0.1]), 'distortion_model': 'odd'}, Code.UNCALIBRATED, "'odd'"),
+    ({'height': SIZE + 1}, Code.SIZE_MISMATCH, 'expected 33 by 32'),
+    ({'binning_x': 2}, Code.SIZE_MISMATCH, 'binning 1 by 2'),
 ])
 def test_camera_infos_that_do_not_fit_are_refused_at_once(
         changes: dict, code: Code, sentence: str) -> None:
@@ -183,7 +183,7 @@ def test_sdd_in_another_unit_than_k_is_refused() -> None:
 
 def test_encoding_and_length_are_refused_at_once() -> None:
     rig = Rig.ready()
-    for i, change in enumerate((dict(encoding='bayer_rggb16'), dict(data=b'short'))):
+    for i, change in enumerate(({'encoding': 'bayer_rggb16'}, {'data': b'short'})):
         stamp = MIDDLE_NS + i
         rig.gate.add_camera_info(camera(stamp))
         rig.gate.add_image(replace(frame(stamp), **change), rig.now_ns)

@@ -67,8 +67,9 @@ def test_order_of_arrival_decides_nothing(order: list[int], poll_every: int) -> 
     for stamp, outcome in accepted.items():
         shot, reference = outcome.shot, REFERENCE[stamp].shot
         np.testing.assert_array_equal(shot.line_integrals, reference.line_integrals)
-        np.testing.assert_array_equal(shot.view.reference_from_source.matrix(),
-                                      reference.view.reference_from_source.matrix())
+        # The same pose may be interpolated from other neighbours: equal but for rounding.
+        np.testing.assert_allclose(shot.view.reference_from_source.matrix(),
+                                   reference.view.reference_from_source.matrix(), atol=1e-12)
 
 
 @settings(max_examples=30, deadline=None)

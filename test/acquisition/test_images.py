@@ -68,10 +68,10 @@ def test_other_encodings_are_refused_by_name(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(('change', 'sentence'), [
-    (dict(height=6), '70 bytes; expected 84 = 6 rows of 14'),
-    (dict(width=8), 'step is 14 bytes; expected at least 16 for 8 columns'),
-    (dict(height=0), '0 rows by 7 columns'),
-    (dict(data=b''), '0 bytes; expected 70'),
+    ({'height': 6}, '70 bytes; expected 84 = 6 rows of 14'),
+    ({'width': 8}, 'step is 14 bytes; expected at least 16 for 8 columns'),
+    ({'height': 0}, '0 rows by 7 columns'),
+    ({'data': b''}, '0 bytes; expected 70'),
 ])
 def test_bytes_that_do_not_fit_the_size_are_refused(change: dict, sentence: str) -> None:
     good = message(IMAGES['mono16'], 'mono16')

@@ -34,7 +34,8 @@ def test_constant_motion_is_measured_exactly() -> None:
 
 def test_white_tracker_noise_is_not_motion() -> None:
     """1.5 mm and 0.5° from sample to sample would be 50 mm/s for two samples' difference."""
-    found = [estimate_motion(STAMPS, poses(np.zeros(3), np.zeros(3), 1.5e-3, np.deg2rad(0.5), seed))
+    still, turn = np.zeros(3), np.deg2rad(0.5)
+    found = [estimate_motion(STAMPS, poses(still, still, 1.5e-3, turn, seed))
              for seed in range(200)]
     assert sum(m is not None and (m.speed > 0.05 or m.angular_speed > 0.15) for m in found) == 0
 

@@ -137,8 +137,8 @@ def test_gap_rule_names_the_gap() -> None:
     buffer.insert('a', 'b', 3 * S, (3, 0, 0), IDENTITY)
     assert buffer.lookup('a', 'b', S).translation[0] == pytest.approx(1.0)
     assert buffer.lookup('a', 'b', S, max_gap_ns=3 * S).translation[0] == pytest.approx(1.0)
-    with pytest.raises(TransformGap, match='a → b: the samples around the stamp are 3.000 s apart, '
-                                           'expected at most 0.100 s'):
+    with pytest.raises(TransformGap, match='a → b: the samples around the stamp are 3.000 s '
+                                           'apart, expected at most 0.100 s'):
         buffer.lookup('a', 'b', S, max_gap_ns=S // 10)
     assert buffer.lookup('a', 'b', 3 * S, max_gap_ns=S // 10).translation[0] == 3.0
 
