@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.progress import say
 from ixgs_ros.cli.results import Reconstruction, write_results
 from ixgs_ros.ros.collector import Event, ShotOutcome
+from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.online import OnlineResult, replay_online
+from ixgs_ros.ros.processes import NodeDied
+from ixgs_ros.ros.station import NoAnswer
 from ixgs_ros.ros.volume_message import message_to_volume
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.parameters_file import Parameters
@@ -33,7 +37,10 @@ def online(bag: BagReader, parameters: Parameters, params_path: Path | None, out
         rate: bag seconds a second.
     """
     files = [] if params_path is None else [params_path]
-    result = replay_online(bag, files=files, rate=rate, on_event=show)
+    try:
+        result = replay_online(bag, files=files, rate=rate, on_event=show)
+    except (NodeDied, NoAnswer, TransitionRefused) as error:
+        raise CliError(str(error), ExitCode.OUR_FAULT) from error
     found = None
     if result.volume is not None:
         volume, grid = message_to_volume(result.volume)
