@@ -1,11 +1,10 @@
 """The acquisition node: image, camera info and transforms in; shots and reports out.
 
-Callbacks put messages into an inbox. A timer hands the inbox to the compute thread, which owns the
-gate (``ixgs_ros.acquisition``), decodes, converts and publishes; so no callback computes or waits.
+Callbacks put messages into an inbox and hand it to the compute thread, which owns the gate
+(``ixgs_ros.acquisition``), decodes, converts and publishes; so no callback computes or waits.
 
 Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``. Publishes: ``~/shots`` (accepted
-    ones) and
-``~/report`` (one for each image message, accepted or not).
+ones) and ``~/report`` (one for each image message, accepted or not).
 """
 
 from __future__ import annotations
@@ -35,7 +34,10 @@ from ixgs_ros.ros.shot_message import to_report, to_shot_message
 from ixgs_ros.ros.worker import Worker
 from ixgs_ros.verdict import Code, Verdict
 
-POLL_S = 0.02
+# What arrives is polled for at once; this is for images whose time runs out.
+POLL_S = 0.1
+# Transforms that wait to be handed over while there is no image.
+LOT = 50
 FLUSH_S = 10.0
 
 
@@ -72,7 +74,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         self.subscribe(TFMessage, '/tf', partial(self._on_transforms, False), qos.TF)
         self.subscribe(TFMessage, '/tf_static', partial(self._on_transforms, True),
                        qos.TF_STATIC_LISTENER)
-        self.every(POLL_S, self._poll, 'poll')
+        self.every(POLL_S, self._poll_if_due, 'poll')
         backwards = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
                                   on_clock_change=False)
         self._jumps = self.get_clock().create_jump_callback(
@@ -120,9 +122,16 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
                 self._gate.add_transform, item.header.frame_id, item.child_frame_id,
                 to_ns(item.header.stamp), (shift.x, shift.y, shift.z),
                 (turn.x, turn.y, turn.z, turn.w), static))
+        self._poll_if_due()
 
     def _on_time_jump(self, jump: Any) -> None:
         self._inbox.append(partial(self._gate.time_jumped, 'the ROS clock went back'))
+        self._poll()
+
+    def _poll_if_due(self) -> None:
+        """Poll while an image waits; transforms alone are handed over in lots, to save time."""
+        if self._images_waiting or self._gate.waiting or len(self._inbox) >= LOT:
+            self._poll()
 
     def _poll(self) -> None:
         """Hand the inbox over, unless the compute thread is still at the last one."""
@@ -154,7 +163,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
             self.diagnostics.put(key, number)
 
     def _publish(self, outcome: Outcome) -> None:
-        if isinstance(outcome, AcquiredShot):
+        if isinstance(outcome, AcquiredShot) and self.is_heard(self._shots):
             self._shots.publish(to_shot_message(outcome.shot, self._config.reference_frame))
         self._report(outcome.id, outcome.stamp_ns, outcome.verdict, outcome.arrival_ns)
 

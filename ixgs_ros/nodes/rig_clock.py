@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A tick that comes later than this makes the rig late instead of hasty.
+LONGEST_TICK_NS = 50_000_000
+
 
 @dataclass(frozen=True)
 class Step:
@@ -53,8 +56,9 @@ class RigClock:
 
     def tick(self, steady_ns: int) -> Step:
         """Advance to a time of the steady clock, nanoseconds."""
-        elapsed = 0 if self._last_ns is None else round((steady_ns - self._last_ns) * self._speed)
+        late_ns = 0 if self._last_ns is None else steady_ns - self._last_ns
         self._last_ns = steady_ns
+        elapsed = round(min(late_ns, LONGEST_TICK_NS) * self._speed)
         start, offset = self.plan_ns, self.offset_ns
         run = min(elapsed, max(0, self.limit_ns - start))
         self.plan_ns += run

@@ -1,9 +1,8 @@
 """Runs one node as a process: ``python -m ixgs_ros.nodes.runner NODE [--ros-args …]``.
 
-SIGINT and SIGTERM end it cleanly: the node is deactivated and destroyed and the middleware closed,
-    so
-that nothing stays in shared memory. Started by a supervisor (``IXGS_SUPERVISOR`` holds its process
-id), it also ends when that process is gone.
+SIGINT and SIGTERM end it cleanly: the node is deactivated and destroyed and the middleware
+closed, so that nothing stays in shared memory. Started by a supervisor (``IXGS_SUPERVISOR`` holds
+its process id), it also ends when that process is gone.
 """
 
 from __future__ import annotations

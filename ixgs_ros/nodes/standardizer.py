@@ -62,7 +62,8 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
         except Refusal as refusal:
             self._refuse(message, refusal.verdict)
             return
-        self._shots.publish(to_shot_message(shot, message.header.frame_id))
+        if self.is_heard(self._shots):
+            self._shots.publish(to_shot_message(shot, message.header.frame_id))
         self.diagnostics.count('passed on')
         self.diagnostics.clear('refused')
 

@@ -148,6 +148,16 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         self._beats.append(self.create_timer(seconds, self.guard.wrap(callback, name),
                                              clock=self._steady))
 
+    def is_heard(self, publisher: Any) -> bool:
+        """Return whether anybody listens to a publisher; if not, say so: nothing is lost unsaid."""
+        if publisher.get_subscription_count() > 0:
+            self.diagnostics.clear(f'unheard/{publisher.topic_name}')
+            return True
+        sentence = f'nobody listens to {publisher.topic_name}: what is published there is lost'
+        self.get_logger().warning(sentence)
+        self.diagnostics.hold(f'unheard/{publisher.topic_name}', Level.WARN, sentence)
+        return False
+
     def later(self, work: WorkFuture[Any]) -> Future[Any]:
         """Return a future to ``await`` in an async callback for one of the worker's.
 

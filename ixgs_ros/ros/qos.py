@@ -1,9 +1,8 @@
 """Every QoS profile of the project, by the role of its topic. No profile is written anywhere else.
 
 Reliable throughout: on Fast DDS with its default settings a best-effort message above half a
-    megabyte
-is nearly always lost. The one exception is a choice of the user: a foreign camera driver that
-publishes best effort can only be heard by a best-effort subscription.
+megabyte is nearly always lost. The one exception is a choice of the user: a foreign camera driver
+that publishes best effort can only be heard by a best-effort subscription.
 """
 
 from __future__ import annotations

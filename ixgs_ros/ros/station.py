@@ -38,7 +38,9 @@ class Station:
             # rcl reads the discovery range when the context is initialised, and has no other way
             # in.
             os.environ.update(private_environment(domain))
-        rclpy.init(context=self.context, domain_id=domain)
+        # Without a log file: what matters goes to the user.
+        rclpy.init(args=['--ros-args', '--disable-external-lib-logs'], context=self.context,
+                   domain_id=domain)
         self.node = rclpy.create_node(name, context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)

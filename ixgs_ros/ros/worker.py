@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 import queue
 import threading
 from typing import Any
@@ -76,16 +77,21 @@ class Worker:
             Whether the thread ended in time.
         """
         self._stopping.set()
+        self._cancel_waiting()
+        with suppress(queue.Full):  # full: the thread does not wait for anything
+            self._queue.put_nowait(None)  # wakes the thread where it waits
+        self._thread.join(timeout)
+        self._cancel_waiting()  # what came in between
+        return not self._thread.is_alive()
+
+    def _cancel_waiting(self) -> None:
         while True:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                break
+                return
             if item is not None:
                 item[0].cancel()
-        self._queue.put(None)  # wakes the thread where it waits
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         more = self._idle is not None

@@ -148,12 +148,13 @@ def _started(command):
     return process, [int(pid) for pid in children]
 
 
-def test_ctrl_c_ends_run_and_leaves_nothing(ros_domain):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_run_and_leaves_nothing(ros_domain, number):
     process, pids = _started(RUN)
     assert len(pids) == len(FRONT) and all(_alive(pid) for pid in pids)
     segments = _shared_memory([process.pid, *pids])
     assert segments
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.wait(15) == 0
     assert not any(_alive(pid) for pid in pids)
     assert not [name for name in segments if Path(name).exists()]

@@ -15,6 +15,13 @@ def test_stamps_run_on_while_the_plan_waits():
     assert clock.stamp_ns == 1020
 
 
+def test_a_late_tick_makes_the_rig_late_not_hasty():
+    clock = RigClock(0, speed=2.0)
+    clock.run_until(10**12)
+    clock.tick(0)
+    assert clock.tick(60 * 10**9).end_ns == 10**8
+
+
 def test_speed_makes_the_plan_run_faster():
     clock = RigClock(0, speed=10.0)
     clock.run_until(10**9)
