@@ -7,8 +7,8 @@ from **all** its neighbours, and by far more than the noise there, is a defect; 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy import ndimage
 
 NOISE_SIGMAS = 6.0     # a defect exceeds the noise around it this many times
 MIN_STEP = 0.15        # and differs by at least this in line integral (15 % of the signal)
@@ -18,8 +18,6 @@ LINE_SEGMENTS = 4      # a defective line may be cut: each quarter is judged by 
 LINE_SHARE = 0.8       # of a segment's pixels must stand out to the same side
 LINE_SIGMAS = 4.0      # of the noise of a segment's mean
 MIN_LINE_STEP = 0.02
-
-_RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=bool)
 
 
 def find_defects(line_integrals: np.ndarray, usable: np.ndarray) -> np.ndarray:
@@ -37,15 +35,24 @@ def find_defects(line_integrals: np.ndarray, usable: np.ndarray) -> np.ndarray:
 def _defective_pixels(y: np.ndarray) -> np.ndarray:
     """Return the pixels beyond all neighbours but one, so that a pair of defects is found too."""
     known = np.isfinite(y)
-    low = np.where(known, y, np.inf)
-    high = np.where(known, y, -np.inf)
-    # Of eight neighbours, the second smallest and the second largest.
-    below = ndimage.rank_filter(low, 1, footprint=_RING, mode='constant', cval=np.inf)
-    above = ndimage.rank_filter(high, -2, footprint=_RING, mode='constant',
-                                cval=-np.inf)
+    below = _second_smallest_neighbour(np.where(known, y, np.inf))
+    above = -_second_smallest_neighbour(np.where(known, -y, np.inf))
     excess = np.maximum(np.where(known, below - y, 0), np.where(known, y - above, 0))
     threshold = np.maximum(MIN_STEP, NOISE_SIGMAS * local_noise(y))
     return np.isfinite(excess) & (excess > threshold)
+
+
+def _second_smallest_neighbour(values: np.ndarray) -> np.ndarray:
+    """Return the second smallest of the eight neighbours; infinity lies around the image."""
+    height, width = values.shape
+    padded = np.pad(values, 1, constant_values=np.inf)
+    smallest = np.full(values.shape, np.inf, dtype=values.dtype)
+    second = smallest.copy()
+    for row, column in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
+        neighbour = padded[row:row + height, column:column + width]
+        second = np.minimum(second, np.maximum(smallest, neighbour))
+        smallest = np.minimum(smallest, neighbour)
+    return second
 
 
 def local_noise(y: np.ndarray) -> np.ndarray:
@@ -62,8 +69,9 @@ def local_noise(y: np.ndarray) -> np.ndarray:
     if not valid.any():
         return np.zeros(y.shape, dtype=np.float32)
     difference = np.where(valid, np.minimum(difference, MAX_DIFFERENCE), 0).astype(np.float32)
-    weight = ndimage.uniform_filter(valid.astype(np.float32), NOISE_WINDOW, mode='nearest')
-    mean = ndimage.uniform_filter(difference, NOISE_WINDOW, mode='nearest')
+    window = (NOISE_WINDOW, NOISE_WINDOW)
+    weight = cv2.blur(valid.astype(np.float32), window)
+    mean = cv2.blur(difference, window)
     elsewhere = np.full(y.shape, difference[valid].mean(), dtype=np.float32)
     mean = np.divide(mean, weight, out=elsewhere, where=weight > 0)
     return mean / np.float32(np.sqrt(3 / np.pi))
