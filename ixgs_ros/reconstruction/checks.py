@@ -69,7 +69,7 @@ def check_overlap(shot: Shot, region: Region) -> Verdict | None:
     where = (f'at pixel ({pixel[0]:.0f}, {pixel[1]:.0f}) of {shot.view.width} x '
              f'{shot.view.height}' if depth > 0 else f'{-depth:.3f} m behind the source')
     return Verdict(Code.OUT_OF_VIEW, f'the image shows {100 * share:.0f} % of the region, '
-                   f"expected at least {100 * LEAST_OVERLAP:.0f} %; the region's centre lies {where}")
+                   f'expected at least {100 * LEAST_OVERLAP:.0f} %; its centre lies {where}')
 
 
 def check_duplicate(shot: Shot, others: Sequence[Shot]) -> Verdict | None:
@@ -102,8 +102,8 @@ def _same_place(shot: Shot, other: Shot) -> Verdict | None:
         return None
     return Verdict(Code.DUPLICATE, f'shot {other.id} was taken at the same place '
                    f'({1e3 * distance:.2f} mm and {np.rad2deg(angle):.3f}° apart, expected more '
-                   f'than {1e3 * SAME_PLACE:.1f} mm or {np.rad2deg(SAME_ANGLE):.2f}°) and its image '
-                   f'differs by {difference:.3f}, expected more than {SAME_IMAGE}')
+                   f'than {1e3 * SAME_PLACE:.1f} mm or {np.rad2deg(SAME_ANGLE):.2f}°) and its '
+                   f'image differs by {difference:.3f}, expected more than {SAME_IMAGE}')
 
 
 def unexplained(m: Measurement, image: np.ndarray) -> float:

@@ -7,6 +7,8 @@ and knows neither clocks nor topics: its budget is work.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ixgs_ros.gaussians.model import GaussianModel
@@ -15,7 +17,7 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks
 from ixgs_ros.reconstruction.body import Body, Projector
-from ixgs_ros.reconstruction.config import ReconstructionConfig, RegionConfig
+from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
 from ixgs_ros.reconstruction.held_out import StopRule
 from ixgs_ros.reconstruction.measurement import measure
@@ -68,15 +70,24 @@ class Reconstructor:
         Raises:
             Refusal: the shot cannot be used; nothing has changed.
         """
-        verdict, region, share = self._judge(shot)
-        if not verdict.accepted:
-            raise Refusal(verdict.code, verdict.message)
-        self.region = region
-        self._shots.append(shot)
-        self.fits[shot.id] = ShotFit(shot.id, verdict, unexplained=share)
-        self.revision += 1
+        fit = self._accept(shot)
         self._include(shot)
-        return self.fits[shot.id]
+        return fit
+
+    def add_shots(self, shots: Iterable[Shot]) -> list[ShotFit]:
+        """Take several shots at once, with one new start instead of one model after another.
+
+        Raises:
+            Refusal: one of them cannot be used; those before it are in, the others not.
+        """
+        added = []
+        try:
+            for shot in shots:
+                added.append(self._accept(shot))
+        finally:
+            if added:
+                self._start()
+        return added
 
     def remove_shot(self, shot_id: int) -> None:
         """Forget a shot and start anew from the others, as if it had never come.
@@ -96,9 +107,10 @@ class Reconstructor:
         """Move the volume; where old and new box overlap, what is known is kept.
 
         Raises:
-            ValueError: the region is larger than the configuration allows.
+            ParameterError: the region is larger than the configuration allows.
         """
-        build(RegionConfig, {'center': region.center.tolist(), 'size': region.size.tolist()})
+        build(ReconstructionConfig, {'region.center': region.center.tolist(),
+                                     'region.size': region.size.tolist()})
         prior = None
         if self._solution is not None:
             overlap = intersection(region, self.region)
@@ -181,6 +193,17 @@ class Reconstructor:
             return automatic_region(views), None
         except NoRegionError as error:
             return None, Verdict(Code.OUT_OF_VIEW, str(error))
+
+    def _accept(self, shot: Shot) -> ShotFit:
+        """Check and remember a shot; raise a Refusal and change nothing if it is not accepted."""
+        verdict, region, share = self._judge(shot)
+        if not verdict.accepted:
+            raise Refusal(verdict.code, verdict.message)
+        self.region = region
+        self._shots.append(shot)
+        self.fits[shot.id] = ShotFit(shot.id, verdict, unexplained=share)
+        self.revision += 1
+        return self.fits[shot.id]
 
     def _include(self, shot: Shot) -> None:
         """Let the model know the shot: warm, or by a new start where that explains more."""

@@ -1,0 +1,270 @@
+"""What the reconstruction promises of any stream of shots."""
+
+from dataclasses import replace
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from reconstruction_scene import (BODY, CARM, GRID, REGION, WIDE_BODY, configure, line_integrals,
+                                  rms, take, truth)
+
+from ixgs_ros.geometry.orbits import CArmAngles, random_views
+from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.geometry.view import View
+from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.reconstruction.held_out import held_out_blocks
+from ixgs_ros.verdict import Code, Refusal
+from ixgs_ros.volume.grid import Region
+
+VIEWS = random_views(12, 3, CARM)
+
+
+def reconstruct(shots, steps=0, **settings):
+    reconstructor = Reconstructor(configure(**settings))
+    reconstructor.add_shots(shots)
+    reconstructor.refine(steps)
+    return reconstructor
+
+
+def model_bytes(reconstructor):
+    return b''.join(block.tobytes() for block in reconstructor.model.blocks().values())
+
+
+def test_a_known_body_comes_back():
+    """12 views of balls: voxels within a tenth of the density range, refinement better yet."""
+    reconstructor = reconstruct(take(BODY, VIEWS))
+    start = rms(reconstructor.volume(), BODY)
+    progress = reconstructor.refine(150)
+    assert progress.steps == 150
+    assert start < 2.5
+    assert rms(reconstructor.volume(), BODY) < 0.85 * start
+    # The denser balls stand out where they are, by what they are.
+    volume = reconstructor.volume()
+    index = np.rint(GRID.indices(np.array(BODY[1][0]))).astype(int)
+    assert volume[index[2], index[1], index[0]] == pytest.approx(35, rel=0.15)
+
+
+def test_the_mass_is_right():
+    reconstructor = reconstruct(take(BODY, VIEWS), 100)
+    assert reconstructor.volume().sum() == pytest.approx(truth(BODY).sum(), rel=0.03)
+
+
+def test_noise_of_1e4_photons_costs_little():
+    clean = rms(reconstruct(take(BODY, VIEWS), 150).volume(), BODY)
+    noisy = rms(reconstruct(take(BODY, VIEWS, photons=1e4), 150).volume(), BODY)
+    assert noisy < 1.25 * clean
+
+
+def test_a_body_wider_than_the_field_needs_the_shell():
+    shots = take(WIDE_BODY, VIEWS)
+    with_shell = rms(reconstruct(shots, 100).volume(), WIDE_BODY)
+    without = rms(reconstruct(shots, 100, model__shell_share=0.0).volume(), WIDE_BODY)
+    assert with_shell < 6.0
+    assert with_shell < 0.6 * without
+
+
+def test_a_body_within_the_field_gets_no_shell():
+    reconstructor = reconstruct(take(BODY, VIEWS))
+    means = reconstructor.model.means
+    assert (np.abs(means) < 0.5 * REGION.size + 0.0041).all()
+
+
+def test_exposure_offsets_are_found():
+    offsets = np.random.default_rng(1).normal(0, 0.05, 12)
+    reconstructor = reconstruct(take(BODY, VIEWS, offsets=offsets), 150)
+    found = np.array([reconstructor.fits[k + 1].exposure_offset for k in range(12)])
+    assert np.abs(found - (offsets - offsets.mean())).max() < 0.02
+    assert found.mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_known_exposure_offset_is_kept():
+    offsets = np.full(12, 0.2)
+    shots = [replace(shot, exposure_offset=0.2) for shot in take(BODY, VIEWS, offsets=offsets)]
+    reconstructor = reconstruct(shots, 50)
+    assert {fit.exposure_offset for fit in reconstructor.fits.values()} == {0.2}
+    assert reconstructor.volume().sum() == pytest.approx(truth(BODY).sum(), rel=0.03)
+
+
+def test_held_out_pixels_are_never_fitted():
+    """Garbage in the held-out blocks changes the held-out residual and not one bit of the model."""
+    shots = take(BODY, VIEWS)
+    spoilt = []
+    for shot in shots:
+        y = shot.line_integrals.copy()
+        # Bins are single pixels here; air and body keep their sides of the hull's threshold.
+        hidden = held_out_blocks(y.shape, configure().refine.held_out, (0, shot.id))
+        y[hidden & (y > 1.0)] += 0.5
+        spoilt.append(replace(shot, line_integrals=y))
+    # Without smoothing, whose weight follows the held-out residual.
+    first, second = [reconstruct(s, 60, refine__tv_weight=0.0) for s in (shots, spoilt)]
+    assert model_bytes(first) == model_bytes(second)
+    assert second.held_out_residual > 3 * first.held_out_residual
+
+
+def test_warm_is_better_than_cold_at_equal_steps():
+    shots = take(BODY, VIEWS)
+    warm = Reconstructor(configure())
+    for shot in shots:
+        warm.add_shot(shot)
+        warm.refine(20)
+    cold = reconstruct(shots, 20)
+    assert rms(warm.volume(), BODY) < rms(cold.volume(), BODY)
+
+
+def test_one_view_reports_and_two_make_a_volume():
+    reconstructor = Reconstructor(configure())
+    shots = take(BODY, VIEWS)
+    fit = reconstructor.add_shot(shots[0])
+    assert fit.verdict.accepted and reconstructor.views == 1
+    progress = reconstructor.refine(10)
+    assert progress.steps == 0 and np.isnan(progress.held_out_residual)
+    assert not reconstructor.volume().any()
+    reconstructor.add_shot(shots[1])
+    assert reconstructor.refine(10).steps == 10
+    assert reconstructor.volume().shape == GRID.shape
+    assert reconstructor.volume().sum() > 0.3 * truth(BODY).sum()
+
+
+def test_the_region_can_be_automatic():
+    reconstructor = Reconstructor(configure(region__size=(0.0, 0.0, 0.0)))
+    assert reconstructor.grid is None
+    with pytest.raises(ValueError, match='expected a region'):
+        reconstructor.volume()
+    for shot in take(BODY, VIEWS[:3]):
+        reconstructor.add_shot(shot)
+    assert np.abs(reconstructor.region.center).max() < 0.02
+    assert 0.1 < reconstructor.region.size[0] < 0.25
+    assert reconstructor.volume().max() > 5
+
+
+def test_parallel_views_wait_for_a_region():
+    carm_view = CARM.view(CArmAngles())
+    shifted = CARM.view(CArmAngles(isocentre=np.array([0.01, 0, 0])))
+    reconstructor = Reconstructor(configure(region__size=(0.0, 0.0, 0.0)))
+    for shot in take(BODY, [carm_view, shifted]):
+        assert reconstructor.add_shot(shot).verdict.accepted
+    assert reconstructor.region is None
+    reconstructor.add_shot(take(BODY, [VIEWS[0]], first_id=3)[0])
+    assert reconstructor.region is not None
+
+
+def test_removal_is_as_if_the_shot_had_never_come():
+    shots = take(BODY, VIEWS[:6])
+    reconstructor = reconstruct(shots, 10)
+    reconstructor.remove_shot(3)
+    assert model_bytes(reconstructor) == model_bytes(reconstruct(shots[:2] + shots[3:]))
+    assert 3 not in reconstructor.fits and reconstructor.views == 5
+    with pytest.raises(KeyError, match='accepted shot'):
+        reconstructor.remove_shot(3)
+    reconstructor.add_shot(shots[2])
+    assert reconstructor.views == 6
+
+
+def test_a_moved_region_keeps_what_is_known():
+    reconstructor = reconstruct(take(BODY, VIEWS), 150)
+    before = rms(reconstructor.volume(), BODY)
+    reconstructor.set_region(Region([0.01, 0, 0], [0.14, 0.14, 0.14]))
+    grid = reconstructor.grid
+    np.testing.assert_allclose(grid.region.center, [0.01, 0, 0], atol=1e-9)
+    assert rms(reconstructor.volume(), BODY, grid, 0.055) < 1.6 * before
+    with pytest.raises(ValueError, match='region.size'):
+        reconstructor.set_region(Region([0, 0, 0], [3.0, 0.1, 0.1]))
+
+
+def test_reset_forgets_all():
+    reconstructor = reconstruct(take(BODY, VIEWS[:4]), 10)
+    reconstructor.reset()
+    assert reconstructor.views == 0 and not reconstructor.fits and reconstructor.steps == 0
+    assert len(reconstructor.model) == 0
+    assert reconstructor.region is not None
+    reconstructor.add_shots(take(BODY, VIEWS[:4]))
+    reconstructor.refine(10)
+    assert model_bytes(reconstructor) == model_bytes(reconstruct(take(BODY, VIEWS[:4]), 10))
+
+
+def test_the_cap_holds():
+    assert len(reconstruct(take(WIDE_BODY, VIEWS), model__max_gaussians=900).model) <= 900
+
+
+def test_same_shots_same_bytes_whatever_the_threads():
+    program = (
+        'import hashlib, sys; sys.path.insert(0, "test/reconstruction")\n'
+        'from reconstruction_scene import *\n'
+        'from ixgs_ros.reconstruction import Reconstructor\n'
+        'r = Reconstructor(configure())\n'
+        'for shot in take(WIDE_BODY, random_views(7, 3, CARM), photons=1e4):\n'
+        '    r.add_shot(shot); r.refine(7)\n'
+        'b = b"".join(a.tobytes() for a in r.model.blocks().values()) + r.volume().tobytes()\n'
+        'print(hashlib.sha256(b).hexdigest())\n')
+    digests = {subprocess.run([sys.executable, '-c', program], check=True, text=True,
+                              capture_output=True, env={'NUMBA_NUM_THREADS': threads, 'PATH': ''},
+                              ).stdout for threads in ('1', '2')}
+    assert len(digests) == 1
+
+
+def test_a_wrong_quantity_is_an_error():
+    shot = replace(take(BODY, VIEWS[:1])[0], quantity='bone')
+    with pytest.raises(ValueError, match="'attenuation'"):
+        Reconstructor(configure()).add_shot(shot)
+
+
+def moved(shot, rotation=(0, 0, 0), translation=(0, 0, 0)):
+    motion = RigidTransform.from_rotation_vector(np.array(rotation), np.array(translation))
+    view = shot.view
+    return replace(shot, view=View(view.k, motion @ view.reference_from_source, view.height,
+                                   view.width))
+
+
+@pytest.fixture(scope='module')
+def eight_views():
+    return reconstruct(take(BODY, VIEWS[:8]), 80)
+
+
+def bad_shots():
+    shot = take(BODY, [VIEWS[9]], first_id=20)[0]
+    other = line_integrals(BODY, VIEWS[1])
+    inverse = View(shot.view.k, shot.view.reference_from_source.inverse(), 64, 64)
+    return {
+        'beside': (moved(shot, translation=(0.5, 0, 0)), Code.OUT_OF_VIEW),
+        'inverted': (replace(shot, view=inverse), Code.OUT_OF_VIEW),
+        'frozen image': (replace(shot, line_integrals=other), Code.DUPLICATE),
+        'same stamp': (replace(shot, stamp_ns=3 * 10**9), Code.DUPLICATE),
+        'same id': (replace(shot, id=3), Code.DUPLICATE),
+        'same place': (take(BODY, [VIEWS[2]], photons=1e4, first_id=20)[0], Code.DUPLICATE),
+        'turned': (moved(shot, rotation=(0, np.pi, 0)), Code.OUT_OF_VIEW),
+        'masked': (replace(shot, weights=np.zeros((64, 64))), Code.NO_SIGNAL),
+        'other body': (replace(shot, line_integrals=other[::-1, ::-1]), Code.INCONSISTENT),
+    }
+
+
+@pytest.mark.parametrize('name', [name for name in bad_shots() if name != 'turned'])
+def test_a_refused_shot_changes_nothing(eight_views, name):
+    shot, code = bad_shots()[name]
+    before = (model_bytes(eight_views), eight_views.volume().tobytes(), repr(eight_views.fits),
+              eight_views.steps, eight_views.revision, eight_views.views)
+    assert eight_views.check(shot).code is code
+    with pytest.raises(Refusal) as refusal:
+        eight_views.add_shot(shot)
+    assert refusal.value.verdict.code is code
+    assert 'expected' in refusal.value.verdict.message or code is Code.DUPLICATE
+    assert before == (model_bytes(eight_views), eight_views.volume().tobytes(),
+                      repr(eight_views.fits), eight_views.steps, eight_views.revision,
+                      eight_views.views)
+
+
+@pytest.mark.parametrize('fault', ['jitter', 'noise', 'exposure', 'scatter'])
+def test_ordinary_faults_are_not_refused(eight_views, fault):
+    for k in range(8, 12):
+        shot = take(BODY, [VIEWS[k]], photons=1e4 if fault == 'noise' else 0, first_id=30 + k)[0]
+        if fault == 'jitter':
+            shot = moved(shot, rotation=np.full(3, np.deg2rad(0.5)), translation=(0.0015, 0, 0))
+        if fault in ('exposure', 'scatter'):
+            shift = 0.05 if fault == 'exposure' else -0.15
+            shot = replace(shot, line_integrals=shot.line_integrals + np.float32(shift))
+        assert eight_views.check(shot).code is Code.ACCEPTED
+
+
+def test_negative_steps_are_an_error(eight_views):
+    with pytest.raises(ValueError, match='steps >= 0'):
+        eight_views.refine(-1)
