@@ -265,7 +265,7 @@ def test_moving_source(speed: float, code: Code) -> None:
     outcome = only(rig)
     expect(outcome, code)
     if code is Code.MOVING:
-        expect(outcome, code, '0.200 m/s', 'at most 0.05 m/s')
+        expect(outcome, code, '0.200 m/s', 'at most 0.1 m/s')
 
 
 def test_moving_patient_counts_as_motion_too() -> None:
