@@ -160,7 +160,7 @@ class Acquisition:
         Images that wait get their verdict first. The stamps of earlier shots stay known: the same
         exposure played twice is a DUPLICATE.
         """
-        self._done += self._settle(self._pending_now(), final=True)
+        self._done += self._settle(self._pending, final=True)
         self.times.clear()
         self.transforms.clear()
         self._cameras.clear()
@@ -193,11 +193,8 @@ class Acquisition:
 
     def flush(self) -> list[Outcome]:
         """Return the verdicts of all images that wait: nothing more is to come."""
-        self._done += self._settle(self._pending_now(), final=True)
+        self._done += self._settle(self._pending, final=True)
         return self._take()
-
-    def _pending_now(self) -> list[_Pending]:
-        return list(self._pending)
 
     def _take(self) -> list[Outcome]:
         done = sorted(self._done, key=lambda outcome: outcome.id)
@@ -207,7 +204,7 @@ class Acquisition:
     def _settle(self, candidates: list[_Pending], final: bool) -> list[Outcome]:
         """Give verdicts to those candidates that can have one now; all of them if ``final``."""
         outcomes: list[Outcome] = []
-        for pending in candidates:
+        for pending in list(candidates):  # the ones settled leave self._pending
             outcome: Outcome
             try:
                 outcome = self._resolve(pending, final)
