@@ -149,7 +149,7 @@ class ManagedNode(LifecycleNode, Generic[Config]):
                                              clock=self._steady))
 
     def is_heard(self, publisher: Any) -> bool:
-        """Return whether anybody listens to a publisher; if not, say so: nothing is lost unsaid."""
+        """Return whether anybody listens to a publisher; if not, say so in log and diagnostics."""
         if publisher.get_subscription_count() > 0:
             self.diagnostics.clear(f'unheard/{publisher.topic_name}')
             return True
