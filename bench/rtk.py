@@ -1,8 +1,9 @@
 """``./ixgs bench rtk``: protocol P24 against ITK-RTK's SART with total variation.
 
-A sphere of 80 mm of a CT (air outside, no truncation) is ray-cast from a grid of 256³; 24 random views,
-1e4 photons, a known region. RTK reconstructs 128³ voxels; we get the CPU seconds that RTK took in the same
-run, all threads counted. Seeds of poses and noise: the reported ones are 11, 12, 13 …; settings were tuned on seed 0.
+A sphere of 80 mm of a CT (air outside, no truncation) is ray-cast from a grid of 256³; 24 random
+views, 1e4 photons, a known region. RTK reconstructs 128³ voxels; we get the CPU seconds that RTK
+took in the same run, all threads counted. Seeds of poses and noise: the reported ones are 11, 12,
+13 …; settings were tuned on seed 0.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ CHUNK = 20
 
 
 def load(path: str) -> Ct:
-    """Return a CT: 'lidc', 'phantom', a path that the simulator reads, or .npz with hu, spacing_mm."""
+    """Return a CT: 'lidc', 'phantom', a file, or .npz with hu and spacing_mm."""
     if not path.endswith('.npz'):
         return load_ct(path)
     data = np.load(path)

@@ -1,7 +1,7 @@
-"""ITK-RTK as a peer: its geometry from our views, and its SART with total variation between passes.
+"""ITK-RTK as a peer: its geometry from our views, its SART with total variation between passes.
 
-RTK works in millimetres and 1/mm. Its detector's u × v points to the **source**, ours to the detector: so u is
-negated and the images' columns are turned round.
+RTK works in millimetres and 1/mm. Its detector's u × v points to the **source**, ours to the
+detector: so u is negated and the images' columns are turned round.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ class RtkPeer:
             seen = np.array([(u * image).sum(), (v * image).sum()]) / image.sum()
             wanted = view.project(ball)[0]
             if np.abs(seen - wanted).max() > 0.5:
-                raise AssertionError(f'expected the ball at pixel {wanted.round(2)}, RTK sees it at '
-                                     f'{seen.round(2)}')
+                raise AssertionError(f'expected the ball at pixel {wanted.round(2)}, RTK sees '
+                                     f'it at {seen.round(2)}')
 
     def _sart(self, images: np.ndarray, start: np.ndarray, relaxation: float) -> np.ndarray:
         image = itk.Image[itk.F, 3]
-        sart = rtk.SARTConeBeamReconstructionFilter[image].New()
+        sart = rtk.SARTConeBeamReconstructionFilter[image, image].New()
         sart.SetForwardProjectionFilter(FORWARD_JOSEPH)
         sart.SetBackProjectionFilter(BACK_VOXELS)
         sart.SetInput(0, self._volume(start))
@@ -109,7 +109,8 @@ class RtkPeer:
         return _image(images, [self.pitch, self.pitch, 1.0], [*origin, 0.0])
 
     def _volume(self, volume: np.ndarray) -> Any:
-        return _image(volume, (1e3 * self.grid.spacing).tolist(), (1e3 * self.grid.origin).tolist())
+        return _image(volume, (1e3 * self.grid.spacing).tolist(),
+                      (1e3 * self.grid.origin).tolist())
 
 
 def _image(array: np.ndarray, spacing: list[float], origin: list[float]) -> Any:

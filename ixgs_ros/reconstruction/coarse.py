@@ -60,7 +60,8 @@ def grid_of(region: Region, longest: int) -> VoxelGrid:
     """Return cubic voxels over the region, ``longest`` of them along its longest side."""
     spacing = float(region.size.max()) / longest
     grid = VoxelGrid.covering(region, spacing)
-    size = tuple(max(2, n) for n in grid.size)
+    x, y, z = grid.size
+    size = (max(2, x), max(2, y), max(2, z))
     return VoxelGrid(region.center - 0.5 * (np.array(size) - 1) * spacing, grid.spacing, size)
 
 

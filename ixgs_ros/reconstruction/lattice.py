@@ -20,8 +20,8 @@ SIGMA_PER_NEIGHBOUR = 0.5
 EMPTY = 1.5
 
 
-def neighbour_distance(cell: float) -> float:
-    """Return the distance of nearest neighbours of a lattice of this cell edge, metres."""
+def neighbour_distance(cell: np.ndarray) -> np.ndarray:
+    """Return the distances of nearest neighbours of lattices of these cell edges, metres."""
     return cell * np.sqrt(3.0) / 2.0
 
 

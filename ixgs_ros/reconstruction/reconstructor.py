@@ -51,7 +51,7 @@ class Reconstructor:
     def reset(self) -> None:
         """Forget all shots and the model; the configured region stays."""
         size = np.array(self.config.region.size)
-        self.region = Region(self.config.region.center, size) if size.any() else None
+        self.region = Region(np.array(self.config.region.center), size) if size.any() else None
         self.fits: dict[int, ShotFit] = {}
         self.revision = 0
         self.steps = 0
@@ -113,7 +113,7 @@ class Reconstructor:
                                      'region.size': region.size.tolist()})
         prior = None
         if self._solution is not None:
-            overlap = intersection(region, self.region)
+            overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
         self.region = region
         self.revision += 1
@@ -127,9 +127,11 @@ class Reconstructor:
         """
         if steps < 0:
             raise ValueError(f'expected steps >= 0, got {steps}')
-        done = 0 if self._solution is None else steps
-        for _ in range(done):
-            self._step()
+        done = 0
+        if self._solution is not None:
+            for _ in range(steps):
+                self._step(self._solution)
+            done = steps
         return Progress(done, self.steps, self.held_out_residual, self.converged)
 
     def volume(self, grid: VoxelGrid | None = None) -> np.ndarray:
@@ -178,7 +180,7 @@ class Reconstructor:
         if verdict is None and region is not None:
             verdict = checks.check_overlap(shot, region)
         if verdict is None and self._solution is not None:
-            m = measure(shot, self.region.center, self.config)
+            m = measure(shot, self._solution.region.center, self.config)
             share = checks.unexplained(m, self._projector.render(self._solution.body, m))
             before = [f.unexplained for f in self.fits.values() if not np.isnan(f.unexplained)]
             verdict = checks.check_consistency(share, self.views, before)
@@ -214,7 +216,7 @@ class Reconstructor:
             return
         self._solution.add(measure(shot, self.region.center, self.config))
         if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
-            fresh = self._fresh()
+            fresh = self._fresh(self.region)
             if fresh.held_out_residual < self._solution.held_out_residual:
                 self._solution = fresh
         self._begin_schedule(self.views - 1)
@@ -223,13 +225,13 @@ class Reconstructor:
         """Make the model anew from all shots, if they suffice."""
         self._solution = None
         if self.region is not None and self.views >= LEAST_VIEWS:
-            self._solution = self._fresh(prior)
+            self._solution = self._fresh(self.region, prior)
         self._begin_schedule(None)
 
-    def _fresh(self, prior: tuple[Body, Region] | None = None) -> Solution:
+    def _fresh(self, region: Region, prior: tuple[Body, Region] | None = None) -> Solution:
         self._started_with = self.views
-        measurements = [measure(s, self.region.center, self.config) for s in self._shots]
-        return Solution.fresh(self._projector, measurements, self.region, self.config, prior)
+        measurements = [measure(s, region.center, self.config) for s in self._shots]
+        return Solution.fresh(self._projector, measurements, region, self.config, prior)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -240,12 +242,12 @@ class Reconstructor:
         self.converged = False
         self._report()
 
-    def _step(self) -> None:
+    def _step(self, solution: Solution) -> None:
         if self._number == self._next_exposures:
-            self._solution.fit_exposures()
+            solution.fit_exposures()
             self._next_exposures = 2 * self._number
         k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
-        self.fits[self._shots[k].id].residual = self._solution.step(k, self._number).residual
+        self.fits[self._shots[k].id].residual = solution.step(k, self._number).residual
         self._number += 1
         self.steps += 1
         if self._number % self.views == 0:

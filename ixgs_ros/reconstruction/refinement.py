@@ -89,8 +89,8 @@ class Refiner:
         gradients = self._projector.fine.gradient(self._projector.footprints, weighted * factor,
                                                   self._gradients)
         if self._config.tv_weight > 0:
-            if number % TV_PERIOD == 0 or self._smoothing is None:
-                self._smooth(unexplained)
+            if self._smoothing is None or number % TV_PERIOD == 0:
+                self._smoothing = self._smooth(unexplained)
             gradients.add(self._smoothing)
         shell_gradient = self._projector.backproject_shell(weighted)
         self.adam.step(body.fine, gradients, self.rate(number))
@@ -108,10 +108,9 @@ class Refiner:
         warm_up = min(1.0, (number + 1) / WARM_UP)
         return warm_up / (1.0 + number / self._config.decay_steps)
 
-    def _smooth(self, unexplained: float) -> None:
+    def _smooth(self, unexplained: float) -> Gradients:
         splatter = self._projector.fine
         volume = splatter.voxelize(self._body.fine, self._grid)
         _, d_volume = total_variation(volume, TV_EPSILON)
         d_volume *= np.float32(self._config.tv_weight * unexplained / volume.size)
-        self._smoothing = splatter.voxelize_gradient(self._body.fine, self._grid, d_volume,
-                                                     self._smoothing)
+        return splatter.voxelize_gradient(self._body.fine, self._grid, d_volume, self._smoothing)

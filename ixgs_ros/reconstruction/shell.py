@@ -2,8 +2,8 @@
 
 Every ray also crosses what lies in front of and behind the region. How that is distributed there
 cannot be known (each place is seen by few shots), but its sum along every ray can, and without it
-the region's own Gaussians would have to explain it. So the shell covers all that any shot sees, up to the rays' reach (``model.shell_extent``), in lattices whose cells double with the
-distance.
+the region's own Gaussians would have to explain it. So the shell covers all that any shot sees, up
+to the rays' reach (``model.shell_extent``), in lattices whose cells double with the distance.
 """
 
 from __future__ import annotations

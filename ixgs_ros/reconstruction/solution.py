@@ -33,6 +33,7 @@ class Solution:
     def __init__(self, projector: Projector, body: Body, measurements: list[Measurement],
                  exposures: Exposures, region: Region, config: ReconstructionConfig) -> None:
         self.body = body
+        self.region = region
         self.measurements = list(measurements)
         self.exposures = exposures
         self.held_out = np.full(len(measurements), np.nan)

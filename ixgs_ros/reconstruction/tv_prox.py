@@ -65,7 +65,8 @@ def _dual(x: np.ndarray, step: float, dual: np.ndarray) -> None:
                 gx = dual[0, k, j, i] + step * (x[k, j, i1] - c)
                 gy = dual[1, k, j, i] + step * (x[k, j1, i] - c)
                 gz = dual[2, k, j, i] + step * (x[k1, j, i] - c)
-                shrink = one / max(one, math.sqrt(gx * gx + gy * gy + gz * gz))
+                length = np.float32(math.sqrt(gx * gx + gy * gy + gz * gz))
+                shrink = one / length if length > one else one
                 dual[0, k, j, i] = gx * shrink
                 dual[1, k, j, i] = gy * shrink
                 dual[2, k, j, i] = gz * shrink

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ixgs_ros.geometry.orbits import CArm, random_views
+from ixgs_ros.geometry.orbits import CArm
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import ReconstructionConfig
 from ixgs_ros.shot import Shot

@@ -6,8 +6,18 @@ import sys
 
 import numpy as np
 import pytest
-from reconstruction_scene import (BODY, CARM, GRID, REGION, WIDE_BODY, configure, line_integrals,
-                                  rms, take, truth)
+from reconstruction_scene import (
+    BODY,
+    CARM,
+    configure,
+    GRID,
+    line_integrals,
+    REGION,
+    rms,
+    take,
+    truth,
+    WIDE_BODY,
+)
 
 from ixgs_ros.geometry.orbits import CArmAngles, random_views
 from ixgs_ros.geometry.rigid import RigidTransform
@@ -87,7 +97,7 @@ def test_a_known_exposure_offset_is_kept():
 
 
 def test_held_out_pixels_are_never_fitted():
-    """Garbage in the held-out blocks changes the held-out residual and not one bit of the model."""
+    """Garbage in held-out blocks changes the held-out residual and not one bit of the model."""
     shots = take(BODY, VIEWS)
     spoilt = []
     for shot in shots:
@@ -191,10 +201,11 @@ def test_same_shots_same_bytes_whatever_the_threads():
     program = (
         'import hashlib, sys; sys.path.insert(0, "test/reconstruction")\n'
         'from reconstruction_scene import *\n'
+        'from ixgs_ros.geometry.orbits import random_views\n'
         'from ixgs_ros.reconstruction import Reconstructor\n'
-        'r = Reconstructor(configure())\n'
-        'for shot in take(WIDE_BODY, random_views(7, 3, CARM), photons=1e4):\n'
-        '    r.add_shot(shot); r.refine(7)\n'
+        'r = Reconstructor(configure(model__max_gaussians=1500))\n'
+        'for shot in take(WIDE_BODY, random_views(5, 3, CARM), photons=1e4):\n'
+        '    r.add_shot(shot); r.refine(5)\n'
         'b = b"".join(a.tobytes() for a in r.model.blocks().values()) + r.volume().tobytes()\n'
         'print(hashlib.sha256(b).hexdigest())\n')
     digests = {subprocess.run([sys.executable, '-c', program], check=True, text=True,
@@ -232,13 +243,13 @@ def bad_shots():
         'same stamp': (replace(shot, stamp_ns=3 * 10**9), Code.DUPLICATE),
         'same id': (replace(shot, id=3), Code.DUPLICATE),
         'same place': (take(BODY, [VIEWS[2]], photons=1e4, first_id=20)[0], Code.DUPLICATE),
-        'turned': (moved(shot, rotation=(0, np.pi, 0)), Code.OUT_OF_VIEW),
         'masked': (replace(shot, weights=np.zeros((64, 64))), Code.NO_SIGNAL),
-        'other body': (replace(shot, line_integrals=other[::-1, ::-1]), Code.INCONSISTENT),
+        'other body': (take([((0.04, 0.03, 0.03), 0.04, 30.0)], [VIEWS[9]], first_id=20)[0],
+                       Code.INCONSISTENT),
     }
 
 
-@pytest.mark.parametrize('name', [name for name in bad_shots() if name != 'turned'])
+@pytest.mark.parametrize('name', bad_shots())
 def test_a_refused_shot_changes_nothing(eight_views, name):
     shot, code = bad_shots()[name]
     before = (model_bytes(eight_views), eight_views.volume().tobytes(), repr(eight_views.fits),
