@@ -54,12 +54,12 @@ class Footprints:
 
     @property
     def centers(self) -> np.ndarray:
-        """The footprints' centres (u, v), (N, 2) pixels; 0 where culled."""
+        """The footprints' centres (u, v), (N, 2) pixels; 0 where not seen."""
         return self.table[:, [splatting.U, splatting.V]]
 
     @property
     def factors(self) -> np.ndarray:
-        """Line integral through the centre for a density of 1/m, (N,) metres; 0 where culled."""
+        """Line integral through the centre for a density of 1/m, (N,) metres; 0 if not seen."""
         return self.table[:, splatting.FACTOR]
 
 
@@ -168,8 +168,9 @@ class CpuSplatter:
         out = self._gradients(out, len(model))
         moments = self._gather(footprints, d_image)
         self._team.run(projection.chain, len(model), model.means, footprints.scales,
-                       model.quaternions, model.densities, footprints.view.packed(),
-                       footprints.table, moments, *out.blocks().values())
+                       model.quaternions, model.densities[:, np.newaxis],
+                       footprints.view.packed(), footprints.table, moments, out.means,
+                       out.log_scales, out.quaternions, out.densities[:, np.newaxis])
         return out
 
     def moments(self, footprints: Footprints, d_image: np.ndarray,
@@ -200,7 +201,8 @@ class CpuSplatter:
         self._team.run(voxelization.gather_box, len(model), table, padded, grid.shape, self.cut,
                        moments)
         self._team.run(voxelization.chain_box, len(model), scales, model.quaternions,
-                       model.densities, frame, self._norm_space, moments, *out.blocks().values())
+                       model.densities[:, np.newaxis], frame, self._norm_space, table, moments,
+                       out.means, out.log_scales, out.quaternions, out.densities[:, np.newaxis])
         return out
 
     def slice(self, model: GaussianModel, plane: Plane,

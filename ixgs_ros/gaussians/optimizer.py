@@ -13,14 +13,17 @@ import math
 from numba import float32, njit
 import numpy as np
 
+from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.model import BLOCKS, check_block, GaussianModel, Gradients
+from ixgs_ros.gaussians.simd import choose, put, take
 from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.parameters import setting
 
 # After so many steps the bias corrections of Adam are 1 within float32 for a decay of 0.99.
 LONGEST_AGE = 2000
-_TINY = np.float32(1e-30)
+# Keeps 0 / 0 of a gradient that was always 0 from being NaN.
+TINY = np.float32(1e-30)
 
 
 @dataclass(frozen=True)
@@ -42,75 +45,111 @@ class AdamConfig:
 
 
 @njit(**INLINE)
-def _moved(gradient: float, i: int, k: int, first: np.ndarray, second: np.ndarray, decay: tuple,
-           correction: tuple) -> float:
-    """Update the running means of element (i, k); return Adam's step for a rate of 1."""
-    one = float32(1)
-    first[i, k] += (one - decay[0]) * (gradient - first[i, k])
-    second[i, k] += (one - decay[1]) * (gradient * gradient - second[i, k])
-    return first[i, k] * correction[0] / (math.sqrt(second[i, k] * correction[1]) + _TINY)
+def _moved(parameter: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
+           i: int, last: int, k: int, rate: float, decay: tuple, state: tuple) -> simd.Vector:
+    """Update the running means of column ``k`` from row ``i`` on; return the stepped parameters.
+
+    ``state`` holds the two bias corrections and ``finite``, NaN where nothing may change.
+    """
+    one, zero = float32(1), float32(0)
+    correction, square_correction, finite = state
+    g, m, v = take(gradient, i, last, k), take(first, i, last, k), take(second, i, last, k)
+    old = take(parameter, i, last, k)
+    m_new, v_new = m + (one - decay[0]) * (g - m), v + (one - decay[1]) * (g * g - v)
+    put(first, i, last, k, choose(finite, zero, m_new, m))
+    put(second, i, last, k, choose(finite, zero, v_new, v))
+    step = m_new * correction / (math.sqrt(v_new * square_correction) + TINY)
+    return choose(finite, zero, old - rate * step, old)
 
 
 @njit(**INLINE)
-def _bound_scales(log_scales: np.ndarray, i: int, low: float, high: float, ratio: float) -> None:
-    largest = min(high, max(log_scales[i, 0], log_scales[i, 1], log_scales[i, 2]))
-    floor = max(low, largest - ratio)
+def _bounded(a: simd.Vector, largest: simd.Vector, bounds: tuple) -> simd.Vector:
+    """Return log-scales within bounds (lowest, highest, ln of the anisotropy)."""
+    low, high, ratio = bounds
+    top = choose(largest, high, high, largest)
+    floor = choose(top - ratio, low, top - ratio, low)
+    raised = choose(a, floor, a, floor)
+    return choose(raised, high, high, raised)
+
+
+@njit(**INLINE)
+def _step_scales(log_scales: np.ndarray, d: np.ndarray, first: np.ndarray, second: np.ndarray,
+                 i: int, last: int, rate: float, decay: tuple, state: tuple,
+                 bounds: tuple) -> None:
+    a = _moved(log_scales, d, first, second, i, last, 0, rate, decay, state)
+    b = _moved(log_scales, d, first, second, i, last, 1, rate, decay, state)
+    c = _moved(log_scales, d, first, second, i, last, 2, rate, decay, state)
+    largest = choose(a, b, a, b)
+    largest = choose(largest, c, largest, c)
+    put(log_scales, i, last, 0, _bounded(a, largest, bounds))
+    put(log_scales, i, last, 1, _bounded(b, largest, bounds))
+    put(log_scales, i, last, 2, _bounded(c, largest, bounds))
+
+
+@njit(**INLINE)
+def _step_quaternions(quaternions: np.ndarray, d: np.ndarray, first: np.ndarray,
+                      second: np.ndarray, i: int, last: int, rate: float, decay: tuple,
+                      state: tuple) -> None:
+    w = _moved(quaternions, d, first, second, i, last, 0, rate, decay, state)
+    x = _moved(quaternions, d, first, second, i, last, 1, rate, decay, state)
+    y = _moved(quaternions, d, first, second, i, last, 2, rate, decay, state)
+    z = _moved(quaternions, d, first, second, i, last, 3, rate, decay, state)
+    inverse = float32(1) / math.sqrt(w * w + x * x + y * y + z * z)
+    put(quaternions, i, last, 0, w * inverse)
+    put(quaternions, i, last, 1, x * inverse)
+    put(quaternions, i, last, 2, y * inverse)
+    put(quaternions, i, last, 3, z * inverse)
+
+
+@njit(**INLINE)
+def _difference_with_itself(gradients: tuple, i: int, last: int) -> simd.Vector:
+    """Return 0 where all gradients of a Gaussian are finite, else NaN."""
+    means, log_scales, quaternions, densities = gradients
+    zero = float32(0)
+    value = take(densities, i, last, 0) * zero
     for k in range(3):
-        log_scales[i, k] = min(high, max(floor, log_scales[i, k]))
-
-
-@njit(**INLINE)
-def _normalise(quaternions: np.ndarray, i: int) -> None:
-    norm = float32(0)
+        value += take(means, i, last, k) * zero + take(log_scales, i, last, k) * zero
     for k in range(4):
-        norm += quaternions[i, k] * quaternions[i, k]
-    inverse = float32(1) / math.sqrt(norm)
-    for k in range(4):
-        quaternions[i, k] *= inverse
-
-
-@njit(**INLINE)
-def _all_finite(i: int, d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
-                d_densities: np.ndarray) -> bool:
-    # A sum of products with 0 is NaN exactly if a term is not finite.
-    value = d_densities[i] * float32(0)
-    for k in range(3):
-        value += (d_means[i, k] + d_log_scales[i, k]) * float32(0)
-    for k in range(4):
-        value += d_quaternions[i, k] * float32(0)
-    return value == float32(0)
+        value += take(quaternions, i, last, k) * zero
+    return value
 
 
 @njit(**KERNEL)
 def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, second: tuple,
-          ages: np.ndarray, corrections: np.ndarray, rates: np.ndarray, decay: tuple,
-          bounds: tuple) -> int:
-    means, log_scales, quaternions, densities = model
-    d_means, d_log_scales, d_quaternions, d_densities = gradients
+          ages: np.ndarray, corrections: np.ndarray, work: np.ndarray, rates: np.ndarray,
+          decay: tuple, bounds: tuple) -> int:
+    """Step the Gaussians [begin, end); return how many have gradients that are not finite.
+
+    ``work`` is (N, 3): a Gaussian's two bias corrections, and 0 or NaN.
+    """
+    last, oldest, zero = end - 1, corrections.shape[0] - 1, float32(0)
+    for i in range(begin, end):
+        age = min(ages[i] + 1, oldest)
+        work[i, 0], work[i, 1] = corrections[age, 0], corrections[age, 1]
+    for i in range(begin, end, simd.LANES):
+        finite = _difference_with_itself(gradients, i, last)
+        put(work, i, last, 2, finite)
+        state = (take(work, i, last, 0), take(work, i, last, 1), finite)
+        if rates[0] > 0:
+            for k in range(3):
+                put(model[0], i, last, k, _moved(model[0], gradients[0], first[0], second[0], i,
+                                                 last, k, rates[0], decay, state))
+        if rates[1] > 0:
+            _step_scales(model[1], gradients[1], first[1], second[1], i, last, rates[1], decay,
+                         state, bounds)
+        if rates[2] > 0:
+            _step_quaternions(model[2], gradients[2], first[2], second[2], i, last, rates[2],
+                              decay, state)
+        if rates[3] > 0:
+            density = _moved(model[3], gradients[3], first[3], second[3], i, last, 0, rates[3],
+                             decay, state)
+            put(model[3], i, last, 0, choose(density, zero, density, zero))
     bad = 0
     for i in range(begin, end):
-        if not _all_finite(i, d_means, d_log_scales, d_quaternions, d_densities):
+        if work[i, 2] == zero:
+            ages[i] = min(ages[i] + 1, oldest)
+        else:
             bad += 1
-            continue
-        ages[i] = min(ages[i] + 1, corrections.shape[0] - 1)
-        correction = (corrections[ages[i], 0], corrections[ages[i], 1])
-        for k in range(3):
-            if rates[0] > 0:
-                means[i, k] -= rates[0] * _moved(d_means[i, k], i, k, first[0], second[0], decay,
-                                                 correction)
-            if rates[1] > 0:
-                log_scales[i, k] -= rates[1] * _moved(d_log_scales[i, k], i, k, first[1],
-                                                      second[1], decay, correction)
-        if rates[2] > 0:
-            for k in range(4):
-                quaternions[i, k] -= rates[2] * _moved(d_quaternions[i, k], i, k, first[2],
-                                                       second[2], decay, correction)
-            _normalise(quaternions, i)
-        if rates[3] > 0:
-            step = rates[3] * _moved(d_densities[i], i, 0, first[3], second[3], decay, correction)
-            densities[i] = max(float32(0), densities[i] - step)
-        if rates[1] > 0:
-            _bound_scales(log_scales, i, bounds[0], bounds[1], bounds[2])
     return bad
 
 
@@ -137,6 +176,7 @@ class Adam:
         self._first = _zeros(count)
         self._second = _zeros(count)
         self._ages = np.zeros(count, np.int32)
+        self._work = np.empty((count, 3), np.float32)
         decays = np.array([self.config.decay_mean, self.config.decay_square])
         ages = np.maximum(1, np.arange(LONGEST_AGE + 1))[:, np.newaxis]
         self._corrections = (1.0 / (1.0 - decays ** ages)).astype(np.float32)
@@ -166,10 +206,9 @@ class Adam:
             check_block(name, getattr(gradients, name), len(self))
         c = self.config
         rates = np.array([c.rate_means, c.rate_log_scales, c.rate_quaternions, c.rate_densities])
-        bad = self._team.run(_step, len(self), tuple(model.blocks().values()),
-                             tuple(gradients.blocks().values()), self._first, self._second,
-                             self._ages, self._corrections, (rates * factor).astype(np.float32),
-                             self._decay, self._bounds)
+        bad = self._team.run(_step, len(self), _columns(model), _columns(gradients), self._first,
+                             self._second, self._ages, self._corrections, self._work,
+                             (rates * factor).astype(np.float32), self._decay, self._bounds)
         if sum(bad):
             raise FloatingPointError(f'expected finite gradients, got {sum(bad)} of {len(self)} '
                                      'Gaussians with NaN or infinity')
@@ -179,12 +218,14 @@ class Adam:
         self._first = tuple(np.ascontiguousarray(block[which]) for block in self._first)
         self._second = tuple(np.ascontiguousarray(block[which]) for block in self._second)
         self._ages = self._ages[which].copy()
+        self._work = np.empty((len(self._ages), 3), np.float32)
 
     def extend(self, count: int) -> None:
         """Append ``count`` Gaussians without a history."""
         self._first = tuple(np.concatenate(pair) for pair in zip(self._first, _zeros(count)))
         self._second = tuple(np.concatenate(pair) for pair in zip(self._second, _zeros(count)))
         self._ages = np.concatenate([self._ages, np.zeros(count, np.int32)])
+        self._work = np.empty((len(self._ages), 3), np.float32)
 
     def forget(self, which: np.ndarray) -> None:
         """Restart the history of the Gaussians ``which`` (index array or mask)."""
@@ -199,3 +240,8 @@ class Adam:
 
 def _zeros(count: int) -> tuple[np.ndarray, ...]:
     return tuple(np.zeros((count, columns or 1), np.float32) for columns in BLOCKS.values())
+
+
+def _columns(blocks: GaussianModel | Gradients) -> tuple[np.ndarray, ...]:
+    """Return the four blocks, densities as a column."""
+    return blocks.means, blocks.log_scales, blocks.quaternions, blocks.densities[:, np.newaxis]

@@ -10,6 +10,8 @@ rotation into it, U = Q R, X = tx / tz, Y = ty / tz:
 and the footprint is ρ μ exp(-½ dᵀ Σ⁻¹ d): the line integral, exact on the Gaussian's central ray
 (method: docs/geometry, Zwicker et al. 2001 for the affine map; μ by Schur's complement). |Σ| is
 the squared length of B0 × B1, which does not cancel in float32.
+
+The kernels do a Gaussian a lane, all the same way; what is culled is masked when written.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from typing import NamedTuple
 from numba import float32, njit
 import numpy as np
 
+from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
+from ixgs_ros.gaussians.simd import LANES, put, take
 from ixgs_ros.gaussians.splatting import (
-    COLUMNS,
     FACTOR,
     HALF_WIDTH,
     INVERSE_XX,
@@ -41,23 +44,27 @@ from ixgs_ros.gaussians.vectors import (
     dot,
     mixed,
     plus,
+    put_quaternion_gradient,
+    put_triple,
     rotation_rows,
-    row,
+    take_triple,
+    take_unit_quaternion,
     times,
     Triple,
-    unit_quaternion,
-    write_quaternion_gradient,
 )
 
 ROOT_TWO_PI = np.float32(math.sqrt(2 * math.pi))
+# Smallest normal float32, about: a determinant or distance below it is none.
+SMALLEST = np.float32(1e-37)
 
 
 class Camera(NamedTuple):
-    """A view as float32: rotation rows of source_from_reference and intrinsics in pixels."""
+    """A view as float32: source_from_reference and intrinsics in pixels."""
 
-    q0: Triple
+    q0: Triple      # rows of its rotation
     q1: Triple
     q2: Triple
+    origin: Triple  # its translation, m
     fx: float
     fy: float
     cx: float
@@ -87,58 +94,59 @@ def read_camera(view: np.ndarray) -> Camera:
     return Camera((float32(view[0]), float32(view[1]), float32(view[2])),
                   (float32(view[3]), float32(view[4]), float32(view[5])),
                   (float32(view[6]), float32(view[7]), float32(view[8])),
+                  (float32(view[9]), float32(view[10]), float32(view[11])),
                   float32(view[12]), float32(view[13]), float32(view[14]), float32(view[15]))
 
 
 @njit(**INLINE)
-def into_source(means: np.ndarray, i: int, view: np.ndarray) -> Triple:
-    """Return a centre in the source frame; in float64, for the terms are larger than their sum."""
-    x, y, z = means[i, 0], means[i, 1], means[i, 2]
-    return (float32(view[0] * x + view[1] * y + view[2] * z + view[9]),
-            float32(view[3] * x + view[4] * y + view[5] * z + view[10]),
-            float32(view[6] * x + view[7] * y + view[8] * z + view[11]))
-
-
-@njit(**INLINE)
-def project_one(camera: Camera, t: Triple, quaternions: np.ndarray, scales: Triple,
-                i: int) -> Projection:
-    """Return the projection of Gaussian ``i``, whose centre is ``t``."""
-    w, x, y, z, _ = unit_quaternion(quaternions, i)
-    rotation = rotation_rows(w, x, y, z)
+def project_one(camera: Camera, mean: Triple, rotation: tuple, scales: Triple) -> Projection:
+    """Return the projection of a Gaussian."""
+    x, y, z = (dot(camera.q0, mean) + camera.origin[0], dot(camera.q1, mean) + camera.origin[1],
+               dot(camera.q2, mean) + camera.origin[2])
     u0, u1, u2 = (combined(camera.q0, rotation), combined(camera.q1, rotation),
                   combined(camera.q2, rotation))
-    inverse = float32(1) / t[2]
-    x, y = t[0] * inverse, t[1] * inverse
+    inverse = float32(1) / z
+    slope_x, slope_y = x * inverse, y * inverse
     kx, ky = camera.fx * inverse, camera.fy * inverse
-    b0 = times(mixed(kx, u0, -kx * x, u2), scales)
-    b1 = times(mixed(ky, u1, -ky * y, u2), scales)
+    b0 = times(mixed(kx, u0, -(kx * slope_x), u2), scales)
+    b1 = times(mixed(ky, u1, -(ky * slope_y), u2), scales)
     normal = cross(b0, b1)
-    return Projection(t, u0, u1, u2, x, y, b0, b1, dot(b0, b0), dot(b0, b1), dot(b1, b1),
-                      dot(normal, normal))
+    return Projection((x, y, z), u0, u1, u2, slope_x, slope_y, b0, b1, dot(b0, b0), dot(b0, b1),
+                      dot(b1, b1), dot(normal, normal))
 
 
 @njit(**INLINE)
-def write_footprint(table: np.ndarray, i: int, camera: Camera, p: Projection, scales: Triple,
-                    size: tuple[int, int], cut: float, norm: float) -> None:
-    """Write row ``i`` of the table of footprints; ``half_width`` < 0 if it misses the image."""
-    height, width = size
-    u, v = camera.fx * p.x + camera.cx, camera.fy * p.y + camera.cy
+def line_factor(camera: Camera, p: Projection, scales: Triple) -> float:
+    """Return μ, the line integral through the centre for a density of 1/m, metres."""
+    inverse = float32(1) / p.t[2]
+    volume = (scales[0] * inverse) * (scales[1] * inverse) * (scales[2] * inverse)
+    return (ROOT_TWO_PI * camera.fx * camera.fy * volume
+            * math.sqrt(dot(p.t, p.t) / p.determinant))
+
+
+@njit(**INLINE)
+def visible_width(p: Projection, u: float, v: float, scales: Triple, mean: Triple, norm: float,
+                  factor: float, size: tuple[int, int], cut: float) -> float:
+    """Return the half width of a footprint; -1 if it misses the image or is culled.
+
+    And -2 if the Gaussian, or its footprint in front of the source, is not a number: its
+    difference with itself is then NaN, which no comparison passes.
+    """
+    zero, unseen, wrong = float32(0), float32(-1), float32(-2)
     half_width, half_height = cut * math.sqrt(p.xx), cut * math.sqrt(p.yy)
-    seen = (u + half_width >= float32(0) and u - half_width <= float32(width - 1)
-            and v + half_height >= float32(0) and v - half_height <= float32(height - 1))
-    inverse_z = float32(1) / p.t[2]
-    volume = (scales[0] * inverse_z) * (scales[1] * inverse_z) * (scales[2] * inverse_z)
-    distance = math.sqrt(dot(p.t, p.t))
-    inverse_xx, inverse_det = float32(1) / p.xx, float32(1) / p.determinant
-    inverse_y, variance_y = p.xx * inverse_det, p.determinant * inverse_xx
-    table[i, U], table[i, V] = u, v
-    table[i, INVERSE_XX], table[i, SLOPE] = inverse_xx, p.xy * inverse_xx
-    table[i, INVERSE_Y], table[i, VARIANCE_Y] = inverse_y, variance_y
-    table[i, RATIO] = math.exp(-inverse_y)
-    table[i, ROWS] = walk_length(variance_y, cut)
-    table[i, HALF_WIDTH] = half_width if seen else float32(-1)
-    table[i, FACTOR] = (norm * ROOT_TWO_PI * volume * camera.fx * camera.fy * distance
-                        * math.sqrt(inverse_det))
+    height, width = float32(size[0] - 1), float32(size[1] - 1)
+    seen = simd.choose(u + half_width, zero, half_width, unseen)
+    seen = simd.choose(width - u + half_width, zero, seen, unseen)
+    seen = simd.choose(v + half_height, zero, seen, unseen)
+    seen = simd.choose(height - v + half_height, zero, seen, unseen)
+    result = u + v + p.determinant + factor
+    seen = simd.choose(result - result, zero, seen, wrong)
+    seen = simd.choose(p.determinant, SMALLEST, seen, wrong)
+    along = times(p.u2, scales)
+    ahead = p.t[2] - cut * math.sqrt(dot(along, along))
+    seen = simd.choose(ahead, SMALLEST, seen, unseen)
+    given = mean[0] + mean[1] + mean[2] + scales[0] + scales[1] + scales[2] + norm
+    return simd.choose(given - given, zero, seen, wrong)
 
 
 @njit(**KERNEL)
@@ -154,22 +162,29 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
     A Gaussian is culled when its support (within the cut) reaches the plane of the source: the
     integral over the whole line and the affine map then mean nothing.
     """
-    camera = read_camera(view)
+    camera, last, zero, one = read_camera(view), end - 1, float32(0), float32(1)
+    for i in range(begin, end, LANES):
+        mean, s = take_triple(means, i, last), take_triple(scales, i, last)
+        w, x, y, z, inverse_norm = take_unit_quaternion(quaternions, i, last)
+        p = project_one(camera, mean, rotation_rows(w, x, y, z), s)
+        u, v = camera.fx * p.x + camera.cx, camera.fy * p.y + camera.cy
+        factor = norm * line_factor(camera, p, s)
+        width = visible_width(p, u, v, s, mean, inverse_norm, factor, size, cut)
+        inverse_xx, inverse_det = one / p.xx, one / p.determinant
+        inverse_y, variance_y = p.xx * inverse_det, p.determinant * inverse_xx
+        put(table, i, last, U, simd.choose(width, zero, u, zero))
+        put(table, i, last, V, simd.choose(width, zero, v, zero))
+        put(table, i, last, INVERSE_XX, inverse_xx)
+        put(table, i, last, SLOPE, p.xy * inverse_xx)
+        put(table, i, last, INVERSE_Y, inverse_y)
+        put(table, i, last, VARIANCE_Y, variance_y)
+        put(table, i, last, RATIO, simd.exp(-inverse_y))
+        put(table, i, last, ROWS, simd.choose(width, zero, walk_length(variance_y, cut), zero))
+        put(table, i, last, HALF_WIDTH, width)
+        put(table, i, last, FACTOR, simd.choose(width, zero, factor, zero))
     bad = 0
     for i in range(begin, end):
-        t, s = into_source(means, i, view), row(scales, i)
-        p = project_one(camera, t, quaternions, s, i)
-        along = times(p.u2, s)
-        depth_deviation = math.sqrt(dot(along, along))
-        finite = p.determinant > float32(0) and p.determinant < float32(np.inf)
-        if t[2] > cut * depth_deviation and finite:
-            write_footprint(table, i, camera, p, s, size, cut, norm)
-        else:
-            # Reaching behind the source (culled), or not a number (reported).
-            bad += 0 if t[2] <= cut * depth_deviation else 1
-            for k in range(COLUMNS):
-                table[i, k] = float32(0)
-            table[i, HALF_WIDTH] = float32(-1)
+        bad += 1 if table[i, HALF_WIDTH] < float32(-1.5) else 0
     return bad
 
 
@@ -207,37 +222,43 @@ def center_gradient(camera: Camera, p: Projection, f0: Triple, f1: Triple, du: f
             radial * p.t[2] - inverse * (stretch + dx * p.x + dy * p.y + float32(3) * mass))
 
 
+@njit(**INLINE)
+def take_moments(moments: np.ndarray, first: int, last: int) -> tuple:
+    """Return the six moments of the rows from ``first`` on."""
+    return (take(moments, first, last, 0), take(moments, first, last, 1),
+            take(moments, first, last, 2), take(moments, first, last, 3),
+            take(moments, first, last, 4), take(moments, first, last, 5))
+
+
 @njit(**KERNEL)
 def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
           densities: np.ndarray, view: np.ndarray, table: np.ndarray, moments: np.ndarray,
           d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
           d_densities: np.ndarray) -> None:
-    """Write d loss / d parameters from the moments (N, 6) of d loss / d image."""
-    camera = read_camera(view)
-    two = float32(2)
-    for i in range(begin, end):
-        if table[i, HALF_WIDTH] < float32(0):
-            d_means[i], d_log_scales[i], d_quaternions[i] = float32(0), float32(0), float32(0)
-            d_densities[i] = float32(0)
-            continue
-        t, s = into_source(means, i, view), row(scales, i)
-        p = project_one(camera, t, quaternions, s, i)
-        amplitude = densities[i] * table[i, FACTOR]
-        m = (moments[i, 0], moments[i, 1], moments[i, 2],
-             moments[i, 3], moments[i, 4], moments[i, 5])
+    """Write d loss / d parameters from the moments (N, 6) of d loss / d image.
+
+    ``densities`` and ``d_densities`` are (N, 1).
+    """
+    camera, last, one, two = read_camera(view), end - 1, float32(1), float32(2)
+    for i in range(begin, end, LANES):
+        mean, s = take_triple(means, i, last), take_triple(scales, i, last)
+        quaternion = take_unit_quaternion(quaternions, i, last)
+        w, x, y, z, _ = quaternion
+        p = project_one(camera, mean, rotation_rows(w, x, y, z), s)
+        seen, factor = take(table, i, last, HALF_WIDTH), take(table, i, last, FACTOR)
+        m = take_moments(moments, i, last)
+        amplitude = take(densities, i, last, 0) * factor
         gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, m)
         e0 = mixed(two * gxx, p.b0, two * gxy, p.b1)
         e1 = mixed(two * gxy, p.b0, two * gyy, p.b1)
         mass = amplitude * m[0]
         by_scale = plus(times(e0, p.b0), times(e1, p.b1))
         stretch = by_scale[0] + by_scale[1] + by_scale[2]
-        dt = center_gradient(camera, p, times(e0, s), times(e1, s), du, dv, stretch, mass)
-        dp = combined(dt, (camera.q0, camera.q1, camera.q2))
-        inverse = (float32(1) / s[0], float32(1) / s[1], float32(1) / s[2])
-        body = plus(cross(times(e0, s), times(p.b0, inverse)),
-                    cross(times(e1, s), times(p.b1, inverse)))
-        write_quaternion_gradient(d_quaternions, i, quaternions, body)
-        d_densities[i] = table[i, FACTOR] * m[0]
-        for k in range(3):
-            d_means[i, k] = dp[k]
-            d_log_scales[i, k] = by_scale[k] + mass
+        f0, f1 = times(e0, s), times(e1, s)
+        dt = center_gradient(camera, p, f0, f1, du, dv, stretch, mass)
+        inverse = (one / s[0], one / s[1], one / s[2])
+        body = plus(cross(f0, times(p.b0, inverse)), cross(f1, times(p.b1, inverse)))
+        put_triple(d_means, i, last, combined(dt, (camera.q0, camera.q1, camera.q2)), seen)
+        put_triple(d_log_scales, i, last, plus(by_scale, (mass, mass, mass)), seen)
+        put_quaternion_gradient(d_quaternions, i, last, quaternion, body, seen)
+        put(d_densities, i, last, 0, factor * m[0])

@@ -8,11 +8,14 @@ differs.
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, register_model
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from ixgs_ros.gaussians.jit import cpu_has
 
@@ -62,9 +65,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
 def broadcast(typing: Any, x: Any) -> Any:
     """Return a vector with the float32 ``x`` in every lane."""
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        undefined = ir.Constant(_FLOATS, ir.Undefined)
-        first = builder.insert_element(undefined, arguments[0], _I32(0))
-        return builder.shuffle_vector(first, undefined, ir.Constant(_INTEGERS, [0] * LANES))
+        return _lanes(builder, signature.args[0], arguments[0])
     return vector(types.float32), generate
 
 
@@ -97,35 +98,116 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, vector), generate
 
 
-def _binary(instruction: str, meaning: str) -> Any:
-    def typed(typing: Any, x: Any, y: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return getattr(builder, instruction)(*arguments, flags=_FLAGS)
-        return vector(vector, vector), generate
-    typed.__doc__ = meaning
-    return intrinsic(typed)
+def _lanes(builder: Any, kind: Any, value: Any) -> Any:
+    """Return ``value`` as a vector: itself, or a scalar in every lane."""
+    if isinstance(kind, _Vector):
+        return value
+    undefined = ir.Constant(_FLOATS, ir.Undefined)
+    first = builder.insert_element(undefined, value, _I32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(_INTEGERS, [0] * LANES))
 
 
-add = _binary('fadd', 'Return x + y, lane by lane.')
-subtract = _binary('fsub', 'Return x - y, lane by lane.')
-multiply = _binary('fmul', 'Return x · y, lane by lane.')
+def _operator(symbol: Any, instruction: str) -> None:
+    """Give vectors a binary operator, also with a float32 on either side."""
+    operands = [(vector, vector), (vector, types.float32), (types.float32, vector)]
+
+    @infer_global(symbol)
+    class _Template(ConcreteTemplate):
+        cases = [signature(vector, *pair) for pair in operands]
+
+    def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        x, y = (_lanes(builder, kind, value) for kind, value in zip(sig.args, arguments))
+        return getattr(builder, instruction)(x, y, flags=_FLAGS)
+
+    for pair in operands:
+        lower_builtin(symbol, *pair)(generate)
+
+
+# The flag 'contract' lets LLVM fuse x * y + z where the CPU has FMA.
+for _symbol, _instruction in ((operator.add, 'fadd'), (operator.sub, 'fsub'),
+                              (operator.mul, 'fmul'), (operator.truediv, 'fdiv'),
+                              (operator.iadd, 'fadd'), (operator.imul, 'fmul')):
+    _operator(_symbol, _instruction)
+
+
+@infer_global(operator.neg)
+@infer_global(math.sqrt)
+class _Unary(ConcreteTemplate):
+    cases = [signature(vector, vector)]
+
+
+@lower_builtin(operator.neg, vector)
+def _negative(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    return builder.fsub(_constant(-0.0), arguments[0], flags=_FLAGS)
+
+
+def _call(builder: Any, name: str, x: Any) -> Any:
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(_FLOATS, [_FLOATS]), f'llvm.{name}.v{LANES}f32')
+    return builder.call(function, [x])
+
+
+@lower_builtin(math.sqrt, vector)
+def _square_root(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    return _call(builder, 'sqrt', arguments[0])
 
 
 @intrinsic
-def multiply_add(typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """Return x · y + z, rounded once where the CPU has FMA."""
+def floor(typing: Any, x: Any) -> Any:
+    """Return the largest whole number not above x, in each lane."""
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _multiply_add(builder, *arguments)
-    return vector(vector, vector, vector), generate
+        return _call(builder, 'floor', arguments[0])
+    return vector(vector), generate
 
 
 @intrinsic
-def where_at_least(typing: Any, test: Any, threshold: Any, x: Any) -> Any:
-    """Return x where test >= threshold, else 0 (also where test is NaN)."""
+def choose(typing: Any, test: Any, threshold: Any, yes: Any, no: Any) -> Any:
+    """Return ``yes`` where test >= threshold, else ``no`` (also where test is NaN)."""
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        mask = builder.fcmp_ordered('>=', arguments[0], arguments[1])
-        return builder.select(mask, arguments[2], _constant(0.0))
-    return vector(vector, vector, vector), generate
+        x, y, yes, no = (_lanes(builder, kind, value)
+                         for kind, value in zip(signature.args, arguments))
+        return builder.select(builder.fcmp_ordered('>=', x, y), yes, no)
+    return vector(test, threshold, yes, no), generate
+
+
+def _row_pointers(context: Any, builder: Any, kind: Any, array: Any, rows: Any,
+                  column: Any) -> list[Any]:
+    """Return pointers to the lanes' elements: rows i, i + 1, … but none beyond ``last``."""
+    structure = context.make_array(kind)(context, builder, array)
+    columns = cgutils.unpack_tuple(builder, structure.shape)[1]
+    first, last = rows
+    pointers = []
+    for lane in range(LANES):
+        row = builder.add(first, ir.Constant(first.type, lane))
+        row = builder.select(builder.icmp_signed('<', row, last), row, last)
+        index = builder.add(builder.mul(row, columns), column)
+        pointers.append(builder.gep(structure.data, [index]))
+    return pointers
+
+
+@intrinsic
+def take(typing: Any, array: Any, first: Any, last: Any, column: Any) -> Any:
+    """Return column ``column`` of the rows from ``first`` on, row ``last`` in lanes beyond it."""
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointers = _row_pointers(context, builder, signature.args[0], arguments[0], arguments[1:3],
+                                 arguments[3])
+        value = ir.Constant(_FLOATS, ir.Undefined)
+        for lane, pointer in enumerate(pointers):
+            value = builder.insert_element(value, builder.load(pointer), _I32(lane))
+        return value
+    return vector(array, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def put(typing: Any, array: Any, first: Any, last: Any, column: Any, value: Any) -> Any:
+    """Write what :func:`take` reads; lanes beyond ``last`` must hold what lane ``last`` does."""
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointers = _row_pointers(context, builder, signature.args[0], arguments[0], arguments[1:3],
+                                 arguments[3])
+        for lane, pointer in enumerate(pointers):
+            builder.store(builder.extract_element(arguments[4], _I32(lane)), pointer)
+        return context.get_dummy_value()
+    return types.void(array, types.intp, types.intp, types.intp, vector), generate
 
 
 @intrinsic

@@ -59,13 +59,14 @@ class Ellipse(NamedTuple):
 
 
 @njit(**INLINE)
-def walk_length(variance_y: float, cut: float) -> float:
+def walk_length(variance_y: simd.Vector, cut: float) -> simd.Vector:
     """Return how many rows a recurrence may run, an even number; 0 if not even two.
 
     Between the exponents -86 (flushed to 0) and -½ cut² lie at least (√172 - cut) √Σy|x rows.
     """
-    pairs = math.floor(float32(0.5) * (float32(12.6) - cut) * math.sqrt(variance_y))
-    return float32(2) * min(float32(LONGEST_WALK // 2), pairs)
+    pairs = simd.floor(float32(0.5) * (float32(12.6) - cut) * math.sqrt(variance_y))
+    most = float32(LONGEST_WALK // 2)
+    return float32(2) * simd.choose(pairs, most, most, pairs)
 
 
 @njit(**INLINE)
@@ -104,34 +105,30 @@ def row_span(ellipse: Ellipse, left: float, right: float, height: int) -> tuple[
 def strip(ellipse: Ellipse, x: int, end: int, height: int) -> tuple:
     """Return what the strip of columns from ``x`` on needs.
 
-    Its first row, the row after the last, and vectors of: dx, the exponent's part that depends on
-    dx only, and the rows' distance from the centre at which each column has its maximum.
+    Its first row, the row after the last, and vectors of the exponent's part that depends on dx
+    only and of the rows' distance from the centre at which each column has its maximum.
     """
     left = float32(x) - ellipse.u
     top, bottom = row_span(ellipse, left, float32(min(x + LANES, end) - 1) - ellipse.u, height)
-    dx = simd.add(simd.lane_numbers(), simd.broadcast(left))
-    scaled = simd.multiply(simd.broadcast(float32(-0.5) * ellipse.inverse_xx), dx)
-    exponent = simd.multiply_add(scaled, dx, simd.broadcast(ellipse.bias))
-    return top, bottom, dx, exponent, simd.multiply(simd.broadcast(ellipse.slope), dx)
+    dx = simd.lane_numbers() + left
+    exponent = float32(-0.5) * ellipse.inverse_xx * dx * dx + ellipse.bias
+    return top, bottom, exponent, ellipse.slope * dx
 
 
 @njit(**INLINE)
 def seed(ellipse: Ellipse, exponent: simd.Vector, shift: simd.Vector, y: int) -> tuple:
     """Return e at the rows y and y + 1, and what two rows further each is multiplied by."""
-    half, curvature = float32(0.5), simd.broadcast(-ellipse.inverse_y)
-    distance = simd.subtract(simd.broadcast(float32(y) - ellipse.v), shift)
-    steep = simd.multiply(curvature, distance)
-    halved = simd.multiply(simd.broadcast(half), steep)
-    e0 = simd.exp(simd.multiply_add(halved, distance, exponent))
-    r = simd.exp(simd.add(steep, simd.broadcast(-half * ellipse.inverse_y)))
+    half = float32(-0.5) * ellipse.inverse_y
+    distance = (float32(y) - ellipse.v) - shift
+    e0 = simd.exp(half * distance * distance + exponent)
+    r = simd.exp(half + (half + half) * distance)
     if ellipse.rows > 0:
-        e1 = simd.multiply(e0, r)
+        e1 = e0 * r
     else:
-        distance = simd.add(distance, simd.broadcast(float32(1)))
-        steep = simd.multiply(simd.multiply(curvature, simd.broadcast(half)), distance)
-        e1 = simd.exp(simd.multiply_add(steep, distance, exponent))
-    r0 = simd.multiply(simd.multiply(r, simd.broadcast(ellipse.ratio)), r)
-    return e0, e1, r0, simd.multiply(r0, simd.broadcast(ellipse.ratio * ellipse.ratio))
+        distance += float32(1)
+        e1 = simd.exp(half * distance * distance + exponent)
+    r0 = r * ellipse.ratio * r
+    return e0, e1, r0, r0 * (ellipse.ratio * ellipse.ratio)
 
 
 @njit(**INLINE)
@@ -142,23 +139,22 @@ def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: 
     ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
     """
     first, end = column_span(ellipse, width)
-    amplitudes, step = simd.broadcast(amplitude), max(2, ellipse.rows)
-    squared = ellipse.ratio * ellipse.ratio
+    step, squared, zero = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio, float32(0)
     bend = simd.broadcast(squared * squared)
     for x in range(first, end, LANES):
-        y, bottom, _, exponent, shift = strip(ellipse, x, end, height)
+        y, bottom, exponent, shift = strip(ellipse, x, end, height)
         at = start + y * stride + x
         while y < bottom:
             e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
             for _ in range((min(step, bottom - y) + 1) // 2):
-                kept = simd.where_at_least(e0, threshold, e0)
-                simd.store(image, at, simd.multiply_add(amplitudes, kept, simd.load(image, at)))
+                kept = simd.choose(e0, threshold, e0, zero)
+                simd.store(image, at, amplitude * kept + simd.load(image, at))
                 at += stride
-                kept = simd.where_at_least(e1, threshold, e1)
-                simd.store(image, at, simd.multiply_add(amplitudes, kept, simd.load(image, at)))
+                kept = simd.choose(e1, threshold, e1, zero)
+                simd.store(image, at, amplitude * kept + simd.load(image, at))
                 at += stride
-                e0, e1 = simd.multiply(e0, r0), simd.multiply(e1, r1)
-                r0, r1 = simd.multiply(r0, bend), simd.multiply(r1, bend)
+                e0, e1 = e0 * r0, e1 * r1
+                r0, r1 = r0 * bend, r1 * bend
             y += step
 
 
@@ -172,34 +168,30 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
     """
     first, end = column_span(ellipse, width)
     step, squared = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio
-    bend, one, two = simd.broadcast(squared * squared), simd.broadcast(float32(1)), float32(2)
+    bend, one, zero = simd.broadcast(squared * squared), float32(1), float32(0)
     m0 = mx = my = mxx = mxy = myy = simd.broadcast(float32(0))
     for x in range(first, end, LANES):
-        y, bottom, _, exponent, shift = strip(ellipse, x, end, height)
+        y, bottom, exponent, shift = strip(ellipse, x, end, height)
         at = start + y * stride + x
         s0 = s1 = s2 = simd.broadcast(float32(0))
         while y < bottom:
             e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
             dy = simd.broadcast(float32(y) - center[1])
             for _ in range((min(step, bottom - y) + 1) // 2):
-                below = simd.add(dy, one)
-                w0 = simd.where_at_least(e0, threshold, simd.multiply(e0, simd.load(image, at)))
+                below = dy + one
+                w0 = simd.choose(e0, threshold, e0 * simd.load(image, at), zero)
                 at += stride
-                w1 = simd.where_at_least(e1, threshold, simd.multiply(e1, simd.load(image, at)))
+                w1 = simd.choose(e1, threshold, e1 * simd.load(image, at), zero)
                 at += stride
-                y0, y1 = simd.multiply(w0, dy), simd.multiply(w1, below)
-                s0 = simd.add(s0, simd.add(w0, w1))
-                s1 = simd.add(s1, simd.add(y0, y1))
-                s2 = simd.multiply_add(y1, below, simd.multiply_add(y0, dy, s2))
-                dy = simd.add(dy, simd.broadcast(two))
-                e0, e1 = simd.multiply(e0, r0), simd.multiply(e1, r1)
-                r0, r1 = simd.multiply(r0, bend), simd.multiply(r1, bend)
+                y0, y1 = w0 * dy, w1 * below
+                s0, s1, s2 = s0 + (w0 + w1), s1 + (y0 + y1), s2 + y0 * dy + y1 * below
+                dy = below + one
+                e0, e1 = e0 * r0, e1 * r1
+                r0, r1 = r0 * bend, r1 * bend
             y += step
-        dx = simd.add(simd.lane_numbers(), simd.broadcast(float32(x) - center[0]))
-        sx = simd.multiply(s0, dx)
-        m0, mx, my = simd.add(m0, s0), simd.add(mx, sx), simd.add(my, s1)
-        mxx, mxy = simd.multiply_add(sx, dx, mxx), simd.multiply_add(s1, dx, mxy)
-        myy = simd.add(myy, s2)
+        dx = simd.lane_numbers() + (float32(x) - center[0])
+        m0, mx, my = m0 + s0, mx + s0 * dx, my + s1
+        mxx, mxy, myy = mxx + s0 * dx * dx, mxy + s1 * dx, myy + s2
     return m0, mx, my, mxx, mxy, myy
 
 
@@ -220,7 +212,8 @@ def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts:
     count, shares = table.shape[0], parts.shape[0]
     for part in range(begin, end):
         image = parts[part]
-        image[:] = float32(0)
+        for k in range(image.size):
+            image[k] = float32(0)
         for i in range(count * part // shares, count * (part + 1) // shares):
             amplitude = densities[i] * table[i, FACTOR]
             if amplitude != float32(0):

@@ -1,4 +1,7 @@
-"""Arithmetic on triples of float32 for the numba kernels, so that they read like the formulas."""
+"""Arithmetic on triples for the numba kernels, so that they read like the formulas.
+
+The elements are float32, or vectors of `simd` that hold one Gaussian in each lane.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,26 @@ import math
 from numba import float32, njit
 import numpy as np
 
+from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE
 
 Triple = tuple[float, float, float]
 
 
 @njit(**INLINE)
-def row(array: np.ndarray, i: int) -> Triple:
-    """Return the first three elements of row ``i``."""
-    return array[i, 0], array[i, 1], array[i, 2]
+def take_triple(array: np.ndarray, first: int, last: int) -> Triple:
+    """Return the first three columns of the rows from ``first`` on, a Gaussian in each lane."""
+    return (simd.take(array, first, last, 0), simd.take(array, first, last, 1),
+            simd.take(array, first, last, 2))
+
+
+@njit(**INLINE)
+def put_triple(array: np.ndarray, first: int, last: int, value: Triple, seen: simd.Vector) -> None:
+    """Write three columns of the rows from ``first`` on; zeros where ``seen`` < 0."""
+    zero = float32(0)
+    simd.put(array, first, last, 0, simd.choose(seen, zero, value[0], zero))
+    simd.put(array, first, last, 1, simd.choose(seen, zero, value[1], zero))
+    simd.put(array, first, last, 2, simd.choose(seen, zero, value[2], zero))
 
 
 @njit(**INLINE)
@@ -58,9 +72,10 @@ def combined(weights: Triple, rows: tuple[Triple, Triple, Triple]) -> Triple:
 
 
 @njit(**INLINE)
-def unit_quaternion(quaternions: np.ndarray, i: int) -> tuple[float, float, float, float, float]:
-    """Return w, x, y, z of row ``i`` normalised, and 1 / its norm."""
-    w, x, y, z = quaternions[i, 0], quaternions[i, 1], quaternions[i, 2], quaternions[i, 3]
+def take_unit_quaternion(quaternions: np.ndarray, first: int, last: int) -> tuple:
+    """Return w, x, y, z normalised, and 1 / the norm, of the rows from ``first`` on."""
+    w, x = simd.take(quaternions, first, last, 0), simd.take(quaternions, first, last, 1)
+    y, z = simd.take(quaternions, first, last, 2), simd.take(quaternions, first, last, 3)
     inverse = float32(1) / math.sqrt(w * w + x * x + y * y + z * z)
     return w * inverse, x * inverse, y * inverse, z * inverse, inverse
 
@@ -75,18 +90,17 @@ def rotation_rows(w: float, x: float, y: float, z: float) -> tuple[Triple, Tripl
 
 
 @njit(**INLINE)
-def write_quaternion_gradient(out: np.ndarray, i: int, quaternions: np.ndarray,
-                              body: Triple) -> None:
+def put_quaternion_gradient(out: np.ndarray, first: int, last: int, quaternion: tuple,
+                            body: Triple, seen: simd.Vector) -> None:
     """Write d loss / d quaternion from d loss / d (small rotation about the principal axes).
 
     R' = R exp([θ]×) is q' = q ⊗ (1, ½θ), so the derivative by a unit q is 2 q ⊗ (0, dL/dθ); the
     stored quaternion is normalised first, which divides it by the norm.
     """
-    w, x, y, z, inverse = unit_quaternion(quaternions, i)
-    axis = (x, y, z)
+    w, x, y, z, inverse = quaternion
+    axis, double, zero = (x, y, z), float32(2) * inverse, float32(0)
     turned = cross(axis, body)
-    double = float32(2) * inverse
-    out[i, 0] = -double * dot(axis, body)
-    out[i, 1] = double * (w * body[0] + turned[0])
-    out[i, 2] = double * (w * body[1] + turned[1])
-    out[i, 3] = double * (w * body[2] + turned[2])
+    simd.put(out, first, last, 0, simd.choose(seen, zero, -(double * dot(axis, body)), zero))
+    for k in range(3):
+        value = double * (w * body[k] + turned[k])
+        simd.put(out, first, last, k + 1, simd.choose(seen, zero, value, zero))

@@ -15,82 +15,84 @@ so each layer is an image, drawn by the loops of `splatting`.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from numba import float32, njit
 import numpy as np
 
 from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
+from ixgs_ros.gaussians.simd import LANES, put, take
 from ixgs_ros.gaussians.splatting import (
     add_ellipse,
     cut_threshold,
     Ellipse,
     gather_ellipse,
-    LANES,
     walk_length,
 )
 from ixgs_ros.gaussians.vectors import (
     combined,
     cross,
     dot,
+    put_quaternion_gradient,
+    put_triple,
     rotation_rows,
-    row,
+    take_triple,
+    take_unit_quaternion,
     times,
     Triple,
-    unit_quaternion,
-    write_quaternion_gradient,
 )
 
 # Columns of the table of Gaussians in a box, (N, BOX_COLUMNS) float32, index units.
 (CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, VARIANCE_Y,
  RATIO, ROWS, HALF_DEPTH) = range(14)
 BOX_COLUMNS = 14
+# Smallest normal float32, about: a volume below it is none.
+SMALLEST = np.float32(1e-37)
 # Layers filled together, so that they stay in the cache; a layer's sum does not depend on it.
 SLAB = 8
 
 
+class Box(NamedTuple):
+    """Axes as rows in the reference frame, centre of the first voxel and spacings in metres."""
+
+    x: Triple
+    y: Triple
+    z: Triple
+    origin: Triple
+    spacing: Triple
+
+
 @njit(**INLINE)
-def box_rows(frame: np.ndarray, quaternions: np.ndarray, i: int) -> tuple[Triple, Triple, Triple]:
+def read_box(frame: np.ndarray) -> Box:
+    """Return the box of a packed frame, (15,) float64: its fields one after the other."""
+    return Box((float32(frame[0]), float32(frame[1]), float32(frame[2])),
+               (float32(frame[3]), float32(frame[4]), float32(frame[5])),
+               (float32(frame[6]), float32(frame[7]), float32(frame[8])),
+               (float32(frame[9]), float32(frame[10]), float32(frame[11])),
+               (float32(frame[12]), float32(frame[13]), float32(frame[14])))
+
+
+@njit(**INLINE)
+def box_rows(box: Box, quaternion: tuple) -> tuple[Triple, Triple, Triple]:
     """Return the rows of frame · R, no unit."""
-    w, x, y, z, _ = unit_quaternion(quaternions, i)
+    w, x, y, z, _ = quaternion
     rotation = rotation_rows(w, x, y, z)
-    return (combined((float32(frame[0]), float32(frame[1]), float32(frame[2])), rotation),
-            combined((float32(frame[3]), float32(frame[4]), float32(frame[5])), rotation),
-            combined((float32(frame[6]), float32(frame[7]), float32(frame[8])), rotation))
+    return combined(box.x, rotation), combined(box.y, rotation), combined(box.z, rotation)
 
 
 @njit(**INLINE)
-def into_box(means: np.ndarray, i: int, frame: np.ndarray) -> Triple:
-    """Return a centre in fractional indices; in float64, for it is a difference of positions."""
-    x, y, z = means[i, 0] - frame[9], means[i, 1] - frame[10], means[i, 2] - frame[11]
-    return (float32((frame[0] * x + frame[1] * y + frame[2] * z) / frame[12]),
-            float32((frame[3] * x + frame[4] * y + frame[5] * z) / frame[13]),
-            float32((frame[6] * x + frame[7] * y + frame[8] * z) / frame[14]))
-
-
-@njit(**INLINE)
-def write_box_row(table: np.ndarray, i: int, c: Triple, ax: Triple, ay: Triple, az: Triple,
-                  shape: tuple[int, int, int], cut: float) -> bool:
-    """Write row ``i`` of the table; return whether its numbers are finite."""
-    depth, height, width = shape
-    xx, yy, zz = dot(ax, ax), dot(ay, ay), dot(az, az)
-    xz, yz = cross(ax, az), cross(ay, az)
-    gxx, gxy = dot(xz, xz), dot(xz, yz)
-    volume = dot(ax, cross(ay, az))
-    rx, ry, rz = cut * math.sqrt(xx), cut * math.sqrt(yy), cut * math.sqrt(zz)
-    seen = (c[0] + rx >= float32(0) and c[0] - rx <= float32(width - 1)
-            and c[1] + ry >= float32(0) and c[1] - ry <= float32(height - 1)
-            and c[2] + rz >= float32(0) and c[2] - rz <= float32(depth - 1))
-    table[i, CX], table[i, CY], table[i, CZ] = c[0], c[1], c[2]
-    table[i, SHIFT_X], table[i, SHIFT_Y] = dot(ax, az) / zz, dot(ay, az) / zz
-    table[i, INVERSE_ZZ], table[i, INVERSE_XX] = float32(1) / zz, zz / gxx
-    table[i, DEVIATION_X], table[i, SLOPE] = math.sqrt(gxx / zz), gxy / gxx
-    table[i, INVERSE_Y], table[i, VARIANCE_Y] = gxx / (volume * volume), volume * volume / gxx
-    table[i, RATIO] = math.exp(-table[i, INVERSE_Y])
-    table[i, ROWS] = walk_length(table[i, VARIANCE_Y], cut)
-    table[i, HALF_DEPTH] = rz if seen else float32(-1)
-    reach = abs(c[0]) + abs(c[1]) + abs(c[2]) + rx + ry + rz
-    return reach < float32(1e9) and volume * volume > float32(0)
+def reach_of(center: Triple, half: Triple, shape: tuple[int, int, int], volume: float) -> float:
+    """Return the half depth of a Gaussian; -1 if it misses the box, -2 if it is not a number."""
+    zero, unseen, wrong = float32(0), float32(-1), float32(-2)
+    seen = half[2]
+    for axis in range(3):
+        far = float32(shape[2 - axis] - 1)
+        seen = simd.choose(center[axis] + half[axis], zero, seen, unseen)
+        seen = simd.choose(far - center[axis] + half[axis], zero, seen, unseen)
+    reach = center[0] + center[1] + center[2] + half[0] + half[1] + half[2]
+    seen = simd.choose(reach - reach, zero, seen, wrong)
+    return simd.choose(volume * volume, SMALLEST, seen, wrong)
 
 
 @njit(**KERNEL)
@@ -98,22 +100,53 @@ def prepare(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
             frame: np.ndarray, shape: tuple[int, int, int], cut: float, table: np.ndarray) -> int:
     """Write rows [begin, end) of the table of Gaussians in a box; return how many are not finite.
 
-    ``frame`` is (15,) float64: the box's axes as rows in the reference frame (9), the centre of
-    its first voxel (3, metres) and its spacings (3, metres). ``half_depth`` < 0 marks what misses
-    it.
+    ``half_depth`` < 0 marks what misses the box.
     """
-    inverse = (float32(1 / frame[12]), float32(1 / frame[13]), float32(1 / frame[14]))
-    bad = 0
-    for i in range(begin, end):
-        s = row(scales, i)
-        rx, ry, rz = box_rows(frame, quaternions, i)
+    box, last, one = read_box(frame), end - 1, float32(1)
+    inverse = (one / box.spacing[0], one / box.spacing[1], one / box.spacing[2])
+    for i in range(begin, end, LANES):
+        s, quaternion = take_triple(scales, i, last), take_unit_quaternion(quaternions, i, last)
+        rx, ry, rz = box_rows(box, quaternion)
         ax = times(rx, (s[0] * inverse[0], s[1] * inverse[0], s[2] * inverse[0]))
         ay = times(ry, (s[0] * inverse[1], s[1] * inverse[1], s[2] * inverse[1]))
         az = times(rz, (s[0] * inverse[2], s[1] * inverse[2], s[2] * inverse[2]))
-        if not write_box_row(table, i, into_box(means, i, frame), ax, ay, az, shape, cut):
-            table[i, HALF_DEPTH] = float32(-1)
-            bad += 1
+        mean = take_triple(means, i, last)
+        offset = (mean[0] - box.origin[0], mean[1] - box.origin[1], mean[2] - box.origin[2])
+        center = times((dot(box.x, offset), dot(box.y, offset), dot(box.z, offset)), inverse)
+        write_box_rows(table, i, last, center, ax, ay, az, shape, cut)
+    bad = 0
+    for i in range(begin, end):
+        bad += 1 if table[i, HALF_DEPTH] < float32(-1.5) else 0
     return bad
+
+
+@njit(**INLINE)
+def write_box_rows(table: np.ndarray, i: int, last: int, c: Triple, ax: Triple, ay: Triple,
+                   az: Triple, shape: tuple[int, int, int], cut: float) -> None:
+    """Write the rows of the table from ``i`` on, from the centres and the rows of A."""
+    zero, one = float32(0), float32(1)
+    xx, yy, zz = dot(ax, ax), dot(ay, ay), dot(az, az)
+    xz, yz = cross(ax, az), cross(ay, az)
+    gxx, gxy = dot(xz, xz), dot(xz, yz)
+    volume = dot(ax, yz)
+    half = (cut * math.sqrt(xx), cut * math.sqrt(yy), cut * math.sqrt(zz))
+    seen = reach_of(c, half, shape, volume)
+    inverse_zz, inverse_gxx, squared = one / zz, one / gxx, volume * volume
+    inverse_y, variance_y = gxx / squared, squared * inverse_gxx
+    put(table, i, last, CX, simd.choose(seen, zero, c[0], zero))
+    put(table, i, last, CY, simd.choose(seen, zero, c[1], zero))
+    put(table, i, last, CZ, simd.choose(seen, zero, c[2], zero))
+    put(table, i, last, SHIFT_X, dot(ax, az) * inverse_zz)
+    put(table, i, last, SHIFT_Y, dot(ay, az) * inverse_zz)
+    put(table, i, last, INVERSE_ZZ, inverse_zz)
+    put(table, i, last, INVERSE_XX, zz * inverse_gxx)
+    put(table, i, last, DEVIATION_X, math.sqrt(gxx * inverse_zz))
+    put(table, i, last, SLOPE, gxy * inverse_gxx)
+    put(table, i, last, INVERSE_Y, inverse_y)
+    put(table, i, last, VARIANCE_Y, variance_y)
+    put(table, i, last, RATIO, simd.exp(-inverse_y))
+    put(table, i, last, ROWS, simd.choose(seen, zero, walk_length(variance_y, cut), zero))
+    put(table, i, last, HALF_DEPTH, seen)
 
 
 @njit(**INLINE)
@@ -149,7 +182,8 @@ def fill(begin: int, end: int, table: np.ndarray, densities: np.ndarray, norm: f
     layer = (height + 1) * stride
     for first in range(begin, end, SLAB):
         last = min(first + SLAB, end)
-        padded[first * layer:last * layer] = float32(0)
+        for k in range(first * layer, last * layer):
+            padded[k] = float32(0)
         for i in range(table.shape[0]):
             low, high = layer_span(table, i, first, last)
             amplitude = norm * densities[i]
@@ -162,7 +196,8 @@ def fill(begin: int, end: int, table: np.ndarray, densities: np.ndarray, norm: f
         for z in range(first, last):
             for y in range(height):
                 start = z * layer + y * stride
-                volume[z, y] = padded[start:start + width]
+                for x in range(width):
+                    volume[z, y, x] = padded[start + x]
 
 
 @njit(**KERNEL)
@@ -185,12 +220,9 @@ def gather_box(begin: int, end: int, table: np.ndarray, padded: np.ndarray,
             g0, gx, gy, gxx, gxy, gyy = gather_ellipse(
                 padded, z * layer, stride, height, width, layer_ellipse(table, i, dz, cut),
                 (table[i, CX], table[i, CY]), threshold)
-            up = simd.broadcast(dz)
-            m0, mx, my = simd.add(m0, g0), simd.add(mx, gx), simd.add(my, gy)
-            mxx, mxy, myy = simd.add(mxx, gxx), simd.add(mxy, gxy), simd.add(myy, gyy)
-            gz = simd.multiply(g0, up)
-            mz, mzz = simd.add(mz, gz), simd.multiply_add(gz, up, mzz)
-            mxz, myz = simd.multiply_add(gx, up, mxz), simd.multiply_add(gy, up, myz)
+            m0, mx, my, mz = m0 + g0, mx + gx, my + gy, mz + g0 * dz
+            mxx, mxy, myy = mxx + gxx, mxy + gxy, myy + gyy
+            mxz, myz, mzz = mxz + gx * dz, myz + gy * dz, mzz + g0 * (dz * dz)
         moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)
         moments[i, 2], moments[i, 3] = simd.total(my), simd.total(mz)
         moments[i, 4], moments[i, 5] = simd.total(mxx), simd.total(mxy)
@@ -199,48 +231,55 @@ def gather_box(begin: int, end: int, table: np.ndarray, padded: np.ndarray,
 
 
 @njit(**INLINE)
-def whitened_moments(m: np.ndarray, rotation: tuple, h: Triple, inverse: Triple) -> tuple:
-    """Return A⁻¹ m and T = A⁻¹ M A⁻ᵀ of a row of moments: A⁻¹ = diag(1/s) (frame R)ᵀ diag(h)."""
-    first = times(combined(times((m[1], m[2], m[3]), h), rotation), inverse)
-    half = (times(combined(times((m[4], m[5], m[6]), h), rotation), inverse),
-            times(combined(times((m[5], m[7], m[8]), h), rotation), inverse),
-            times(combined(times((m[6], m[8], m[9]), h), rotation), inverse))
-    # The columns of (A⁻¹)ᵀ.
-    x, y = times(inverse, rotation[0]), times(inverse, rotation[1])
-    z = times(inverse, rotation[2])
-    return first, (combined(times(h, (x[0], y[0], z[0])), half),
-                   combined(times(h, (x[1], y[1], z[1])), half),
-                   combined(times(h, (x[2], y[2], z[2])), half))
+def whitened_moments(moments: np.ndarray, i: int, last: int, rotation: tuple, h: Triple,
+                     inverse: Triple) -> tuple:
+    """Return A⁻¹ m and T = A⁻¹ M A⁻ᵀ of the rows from ``i`` on.
+
+    A⁻¹ = diag(1/s) (frame R)ᵀ diag(h), with ``rotation`` the rows of frame R.
+    """
+    x, y, z = (take(moments, i, last, 1), take(moments, i, last, 2), take(moments, i, last, 3))
+    xx, xy, xz = (take(moments, i, last, 4), take(moments, i, last, 5), take(moments, i, last, 6))
+    yy, yz, zz = (take(moments, i, last, 7), take(moments, i, last, 8), take(moments, i, last, 9))
+    # The columns of A⁻¹.
+    a, b, c = (times((inverse[0] * h[0], inverse[1] * h[0], inverse[2] * h[0]), rotation[0]),
+               times((inverse[0] * h[1], inverse[1] * h[1], inverse[2] * h[1]), rotation[1]),
+               times((inverse[0] * h[2], inverse[1] * h[2], inverse[2] * h[2]), rotation[2]))
+    columns = (a, b, c)
+    half = (combined((xx, xy, xz), columns), combined((xy, yy, yz), columns),
+            combined((xz, yz, zz), columns))
+    return combined((x, y, z), columns), (combined((a[0], b[0], c[0]), half),
+                                          combined((a[1], b[1], c[1]), half),
+                                          combined((a[2], b[2], c[2]), half))
 
 
 @njit(**KERNEL)
 def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray,
-              densities: np.ndarray, frame: np.ndarray, norm: float, moments: np.ndarray,
-              d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
-              d_densities: np.ndarray) -> None:
+              densities: np.ndarray, frame: np.ndarray, norm: float, table: np.ndarray,
+              moments: np.ndarray, d_means: np.ndarray, d_log_scales: np.ndarray,
+              d_quaternions: np.ndarray, d_densities: np.ndarray) -> None:
     """Write d loss / d parameters from the moments (N, 10) of d loss / d volume.
 
     With A = diag(1/h) (frame R) diag(s) and a the amplitude: dL/dp = a R diag(1/s) A⁻¹ m,
-    dL/d ln s_k = a T_kk, dL/dθ_x = a T_zy (s_y/s_z - s_z/s_y) and cyclically.
+    dL/d ln s_k = a T_kk, dL/dθ_x = a T_zy (s_y/s_z - s_z/s_y) and cyclically. ``densities`` and
+    ``d_densities`` are (N, 1).
     """
-    h = (float32(frame[12]), float32(frame[13]), float32(frame[14]))
-    axes = ((float32(frame[0]), float32(frame[1]), float32(frame[2])),
-            (float32(frame[3]), float32(frame[4]), float32(frame[5])),
-            (float32(frame[6]), float32(frame[7]), float32(frame[8])))
-    for i in range(begin, end):
-        s, amplitude = row(scales, i), norm * densities[i]
-        rotation = box_rows(frame, quaternions, i)
-        inverse = (float32(1) / s[0], float32(1) / s[1], float32(1) / s[2])
-        first, (tx, ty, tz) = whitened_moments(moments[i], rotation, h, inverse)
-        local = times(first, inverse)
+    box, last, one = read_box(frame), end - 1, float32(1)
+    axes = (box.x, box.y, box.z)
+    for i in range(begin, end, LANES):
+        s, seen = take_triple(scales, i, last), take(table, i, last, HALF_DEPTH)
+        amplitude = norm * take(densities, i, last, 0)
+        quaternion = take_unit_quaternion(quaternions, i, last)
+        rotation = box_rows(box, quaternion)
+        inverse = (one / s[0], one / s[1], one / s[2])
+        first, (tx, ty, tz) = whitened_moments(moments, i, last, rotation, box.spacing, inverse)
+        local = times(first, (amplitude * inverse[0], amplitude * inverse[1],
+                              amplitude * inverse[2]))
         turned = (dot(rotation[0], local), dot(rotation[1], local), dot(rotation[2], local))
-        dp = combined(turned, axes)
         body = (amplitude * tz[1] * (s[1] * inverse[2] - s[2] * inverse[1]),
                 amplitude * tx[2] * (s[2] * inverse[0] - s[0] * inverse[2]),
                 amplitude * ty[0] * (s[0] * inverse[1] - s[1] * inverse[0]))
-        write_quaternion_gradient(d_quaternions, i, quaternions, body)
-        d_densities[i] = norm * moments[i, 0]
-        d_log_scales[i, 0], d_log_scales[i, 1] = amplitude * tx[0], amplitude * ty[1]
-        d_log_scales[i, 2] = amplitude * tz[2]
-        for k in range(3):
-            d_means[i, k] = amplitude * dp[k]
+        put_triple(d_means, i, last, combined(turned, axes), seen)
+        put_triple(d_log_scales, i, last,
+                   (amplitude * tx[0], amplitude * ty[1], amplitude * tz[2]), seen)
+        put_quaternion_gradient(d_quaternions, i, last, quaternion, body, seen)
+        put(d_densities, i, last, 0, norm * take(moments, i, last, 0))

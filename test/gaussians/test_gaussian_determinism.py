@@ -49,6 +49,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(tmp_path):
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_a_cpu_without_avx_draws_the_same_image(tmp_path):
     """Compiled for a generic x86-64 without FMA: equal within rounding."""
     run(tmp_path / 'native.npy', NUMBA_NUM_THREADS='1')
