@@ -1,7 +1,7 @@
 """The navigator node: slices and a rendering of the newest volume, about a cross-hair or a tool.
 
-Subscribes: ``volume`` (latched), ``~/crosshair`` (PointStamped), ``/tf``, ``/tf_static``.
-Publishes, latched, with the stamp and frame of the volume: ``~/slice/NAME`` (mono8 in the window)
+Subscribes: ``volume`` (latched), ``~/crosshair`` (PointStamped); with a tool also ``/tf`` and
+``/tf_static``. Publishes, latched, with the stamp and frame of the volume: ``~/slice/NAME`` (mono8 in the window)
 and ``~/slice/NAME/data`` (32FC1, 1/m) for axial, coronal, sagittal and, with a tool, oblique;
 ``~/rendering`` (mono8); ``~/planes`` (outlines as markers).
 
@@ -30,7 +30,7 @@ from ixgs_ros.parameters import ParameterError, parameters_of
 from ixgs_ros.ros import adapters, qos
 from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.images_out import image_message
-from ixgs_ros.ros.lifecycle import ManagedNode
+from ixgs_ros.ros.lifecycle import ACTIVE, ManagedNode
 from ixgs_ros.ros.markers import plane_markers
 from ixgs_ros.ros.messages import from_transform, to_ns
 from ixgs_ros.ros.volume_message import message_to_volume
@@ -79,10 +79,9 @@ class NavigatorNode(ManagedNode[NavigatorConfig]):
         """Listen."""
         self.subscribe(VoxelVolume, 'volume', self._on_volume, qos.LATCHED)
         self.subscribe(PointStamped, '~/crosshair', self._on_crosshair, qos.COMMANDS)
-        self.subscribe(TFMessage, '/tf', partial(self._on_transforms, False), qos.TF)
-        self.subscribe(TFMessage, '/tf_static', partial(self._on_transforms, True),
-                       qos.TF_STATIC_LISTENER)
-        self.every(TOOL_PERIOD_S, self._follow_tool, 'tool')
+        self._hears_transforms = False
+        if self._config.crosshair.source == 'tool':
+            self._hear_transforms()
 
     def cleanup(self) -> None:
         """End the compute thread."""
@@ -115,6 +114,16 @@ class NavigatorNode(ManagedNode[NavigatorConfig]):
         self._point = position
         self._show()
 
+    def _hear_transforms(self) -> None:
+        """Subscribe to transforms, once a tool is wanted: hundreds a second cost a node dearly."""
+        if self._hears_transforms:
+            return
+        self._hears_transforms = True
+        self.subscribe(TFMessage, '/tf', partial(self._on_transforms, False), qos.TF)
+        self.subscribe(TFMessage, '/tf_static', partial(self._on_transforms, True),
+                       qos.TF_STATIC_LISTENER)
+        self.every(TOOL_PERIOD_S, self._follow_tool, 'tool')
+
     def _on_transforms(self, static: bool, message: TFMessage) -> None:
         for item in message.transforms:
             try:
@@ -143,6 +152,8 @@ class NavigatorNode(ManagedNode[NavigatorConfig]):
             return
         self.diagnostics.clear('window')
         self._config = config
+        if self.state == ACTIVE and config.crosshair.source == 'tool':
+            self._hear_transforms()
         self._show()
 
     def _show(self) -> None:
