@@ -26,7 +26,7 @@ class PhysicsConfig:
     max_saturated: float = setting(
         0.3, 'largest share of saturated pixels; above it a shot is refused', low=0.0, high=1.0)
     min_signal: float = setting(
-        0.002, 'smallest signal of the brightest hundredth of the pixels, relative to air; below '
+        2e-4, 'smallest signal of the brightest hundredth of the pixels, relative to air; below '
         'it a shot is refused', low=0.0, high=1.0)
 
 

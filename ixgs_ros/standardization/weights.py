@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# The variance of -ln(N) is 1/N, so the weight is N; below a thousandth of air, electronic noise
-# and scatter rule, and the floor keeps such a pixel from being mistaken for a masked one.
-WEIGHT_FLOOR = 1e-3
+# The variance of -ln(N) is 1/N, so the weight is N. A large abdomen seen from the side has line
+# integrals up to 10; beyond that a pixel counts a few photons at most, and electronic noise rules.
+WEIGHT_FLOOR = 2e-5
 
 
 def photon_weights(line_integrals: np.ndarray, usable: np.ndarray) -> np.ndarray:
