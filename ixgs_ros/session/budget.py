@@ -70,16 +70,25 @@ class CpuBudget:
         if not seconds > 0:
             raise ValueError(f'expected more than 0 CPU seconds, got {seconds}')
         self._seconds = seconds
-        self._each = STREAM_SHARE * seconds / max(1, images)
-        self._step_s = 0.0
+        self._images = images
+        self._shots = 0
+        self._step_s = self._refined_s = 0.0
 
     def after_shot(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
-        """Refine this shot's share, or less if all is spent."""
-        self._until(min(self._seconds, clock.cpu_s + self._each), reconstructor, clock)
+        """Refine this shot's share of what is spare beside the cost of taking later shots in."""
+        self._shots += 1
+        left = max(0, self._images - self._shots)
+        taking_s = (clock.cpu_s - self._refined_s) / self._shots
+        spare_s = self._seconds - clock.cpu_s - left * taking_s
+        before = clock.cpu_s
+        self._until(before + STREAM_SHARE * spare_s / (left + 1), reconstructor, clock)
+        self._refined_s += clock.cpu_s - before
 
     def at_end(self, reconstructor: Reconstructor, clock: WorkClock) -> None:
         """Refine until only the time for the volume is left, or held-out pixels say stop."""
         before = clock.cpu_s
+        if before >= self._seconds:
+            return
         if reconstructor.grid is not None:
             reconstructor.volume()
         reserve = VOLUME_MARGIN * (clock.cpu_s - before)
