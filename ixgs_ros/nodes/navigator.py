@@ -1,9 +1,9 @@
 """The navigator node: slices and a rendering of the newest volume, about a cross-hair or a tool.
 
 Subscribes: ``volume`` (latched), ``~/crosshair`` (PointStamped); with a tool also ``/tf`` and
-``/tf_static``. Publishes, latched, with the stamp and frame of the volume: ``~/slice/NAME`` (mono8 in the window)
-and ``~/slice/NAME/data`` (32FC1, 1/m) for axial, coronal, sagittal and, with a tool, oblique;
-``~/rendering`` (mono8); ``~/planes`` (outlines as markers).
+``/tf_static``. Publishes, latched, with the stamp and frame of the volume: ``~/slice/NAME``
+(mono8 in the window) and ``~/slice/NAME/data`` (32FC1, 1/m) for axial, coronal, sagittal and, with
+a tool, oblique; ``~/rendering`` (mono8); ``~/planes`` (outlines as markers).
 
 Callbacks keep the newest input and wake the compute thread, which shows what is newest by then.
 """
