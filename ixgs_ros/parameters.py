@@ -1,24 +1,25 @@
 """Configurations are frozen dataclasses; this module gives their fields units, ranges and names.
 
-A field made by :func:`setting` carries its unit, range and meaning; a nested dataclass becomes a dotted
-prefix, so ``AcquisitionConfig.tf.max_gap`` is the parameter ``tf.max_gap`` everywhere: in YAML files, as a
-ROS parameter and in error messages. Nothing is repaired: unknown names and bad values raise.
+A field made by :func:`setting` carries its unit, range and meaning; a nested dataclass becomes a
+dotted prefix, so ``AcquisitionConfig.tf.max_gap`` is the parameter ``tf.max_gap`` everywhere: in
+YAML files, as a ROS parameter and in error messages. Nothing is repaired: unknown names and bad
+values raise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 import dataclasses
+from dataclasses import dataclass
 import difflib
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints, TypeVar
 
 Config = TypeVar('Config')
 
 
 class ParameterError(ValueError):
-    """A parameter is unknown, has the wrong type or is out of range; the message says how to mend it."""
+    """A parameter is unknown, of the wrong type or out of range; the message says how to mend it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def check_value(parameter: Parameter, value: Any) -> Any:
     default, rule = parameter.default, parameter.setting
     if isinstance(default, tuple):
         if not isinstance(value, (list, tuple)) or len(value) != len(default):
-            raise ParameterError(f'{parameter.name}: expected {len(default)} numbers, got {value!r}')
+            raise ParameterError(f'{parameter.name}: expected {len(default)} numbers, '
+                                 f'got {value!r}')
         single = dataclasses.replace(parameter, default=0.0)
         return tuple(check_value(single, element) for element in value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ixgs_ros.parameters import ParameterError, build, flatten, parameters_of, setting
+from ixgs_ros.parameters import build, flatten, ParameterError, parameters_of, setting
 
 
 @dataclass(frozen=True)

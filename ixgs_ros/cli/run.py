@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-import signal
 import sys
 import time
 from typing import Any
@@ -82,8 +81,6 @@ def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files:
     # rclpy takes a while to import: not before all arguments are known to be right.
     from ixgs_ros.ros.conductor import TransitionRefused
     from ixgs_ros.ros.processes import NodeDied, NodeGroup
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C does
-        signal.signal(number, signal.default_int_handler)
     try:
         with NodeGroup(names, parameters, None, files=files, arguments=arguments) as group:
             group.bring_up()
