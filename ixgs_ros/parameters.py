@@ -19,7 +19,7 @@ Config = TypeVar('Config')
 
 
 class ParameterError(ValueError):
-    """A parameter is unknown, of the wrong type or out of range; the message says how to mend it."""
+    """A parameter is unknown, of the wrong type or out of range; the message says what fits."""
 
 
 @dataclass(frozen=True)
