@@ -173,6 +173,23 @@ class CpuSplatter:
                        out.log_scales, out.quaternions, out.densities[:, np.newaxis])
         return out
 
+    def pose_gradient(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:
+        """Return d loss / d pose of the view, (6,) float64.
+
+        The pose is a small motion of the body in the source frame: a rotation vector about the
+        source (rad), then a translation (m), so that `source_from_reference` becomes
+        `RigidTransform.from_rotation_vector(pose[:3], pose[3:]) @ source_from_reference`. About
+        another pivot c, given in the source frame, the first three are `g[:3] - cross(c, g[3:])`.
+        """
+        model, count = footprints.model, len(footprints)
+        moments = self._gather(footprints, d_image)
+        turn, shift = self._array('turn', (count, 3)), self._array('shift', (count, 3))
+        self._team.run(projection.chain_pose, count, model.means, footprints.scales,
+                       model.quaternions, model.densities[:, np.newaxis],
+                       footprints.view.packed(), footprints.table, moments, turn, shift)
+        return np.concatenate([turn.sum(axis=0, dtype=np.float64),
+                               shift.sum(axis=0, dtype=np.float64)])
+
     def moments(self, footprints: Footprints, d_image: np.ndarray,
                 out: np.ndarray | None = None) -> np.ndarray:
         """Return the backprojection Aᵀ d, (N,) float32: d loss / d densities alone.
@@ -222,6 +239,7 @@ class CpuSplatter:
         image = self.render(footprints)
         self.gradient(footprints, image)
         self.moments(footprints, image)
+        self.pose_gradient(footprints, image)
         grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (2, 2, 2))
         self.voxelize_gradient(model, grid, self.voxelize(model, grid))
 

@@ -230,6 +230,22 @@ def take_moments(moments: np.ndarray, first: int, last: int) -> tuple:
             take(moments, first, last, 4), take(moments, first, last, 5))
 
 
+@njit(**INLINE)
+def footprint_gradient(camera: Camera, p: Projection, scales: Triple, amplitude: float,
+                       m: tuple) -> tuple:
+    """Return f0, f1 = dL/db (b without the scales), dL/d ln s, and dL/dt from six moments."""
+    two = float32(2)
+    gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, m)
+    e0 = mixed(two * gxx, p.b0, two * gxy, p.b1)
+    e1 = mixed(two * gxy, p.b0, two * gyy, p.b1)
+    mass = amplitude * m[0]
+    by_scale = plus(times(e0, p.b0), times(e1, p.b1))
+    stretch = by_scale[0] + by_scale[1] + by_scale[2]
+    f0, f1 = times(e0, scales), times(e1, scales)
+    dt = center_gradient(camera, p, f0, f1, du, dv, stretch, mass)
+    return f0, f1, plus(by_scale, (mass, mass, mass)), dt
+
+
 @njit(**KERNEL)
 def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
           densities: np.ndarray, view: np.ndarray, table: np.ndarray, moments: np.ndarray,
@@ -239,7 +255,7 @@ def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternio
 
     ``densities`` and ``d_densities`` are (N, 1).
     """
-    camera, last, one, two = read_camera(view), end - 1, float32(1), float32(2)
+    camera, last, one = read_camera(view), end - 1, float32(1)
     for i in range(begin, end, LANES):
         mean, s = take_triple(means, i, last), take_triple(scales, i, last)
         quaternion = take_unit_quaternion(quaternions, i, last)
@@ -248,17 +264,38 @@ def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternio
         seen, factor = take(table, i, last, HALF_WIDTH), take(table, i, last, FACTOR)
         m = take_moments(moments, i, last)
         amplitude = take(densities, i, last, 0) * factor
-        gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, m)
-        e0 = mixed(two * gxx, p.b0, two * gxy, p.b1)
-        e1 = mixed(two * gxy, p.b0, two * gyy, p.b1)
-        mass = amplitude * m[0]
-        by_scale = plus(times(e0, p.b0), times(e1, p.b1))
-        stretch = by_scale[0] + by_scale[1] + by_scale[2]
-        f0, f1 = times(e0, s), times(e1, s)
-        dt = center_gradient(camera, p, f0, f1, du, dv, stretch, mass)
+        f0, f1, by_scale, dt = footprint_gradient(camera, p, s, amplitude, m)
         inverse = (one / s[0], one / s[1], one / s[2])
         body = plus(cross(f0, times(p.b0, inverse)), cross(f1, times(p.b1, inverse)))
         put_triple(d_means, i, last, combined(dt, (camera.q0, camera.q1, camera.q2)), seen)
-        put_triple(d_log_scales, i, last, plus(by_scale, (mass, mass, mass)), seen)
+        put_triple(d_log_scales, i, last, by_scale, seen)
         put_quaternion_gradient(d_quaternions, i, last, quaternion, body, seen)
         put(d_densities, i, last, 0, factor * m[0])
+
+
+@njit(**KERNEL)
+def chain_pose(begin: int, end: int, means: np.ndarray, scales: np.ndarray,
+               quaternions: np.ndarray, densities: np.ndarray, view: np.ndarray,
+               table: np.ndarray, moments: np.ndarray, turn: np.ndarray,
+               shift: np.ndarray) -> None:
+    """Write each Gaussian's part of d loss / d pose: rotation (N, 3) and translation (N, 3).
+
+    The body moves in the source frame by t' = t + ω × t + τ and U' = U + [ω]× U. With dL/dU from
+    b0 = kx (U0 - X U2) and b1 = ky (U1 - Y U2): dL/dω = t × dL/dt + Σ U_column × dL/dU_column.
+    """
+    camera, last, one = read_camera(view), end - 1, float32(1)
+    for i in range(begin, end, LANES):
+        mean, s = take_triple(means, i, last), take_triple(scales, i, last)
+        w, x, y, z, _ = take_unit_quaternion(quaternions, i, last)
+        p = project_one(camera, mean, rotation_rows(w, x, y, z), s)
+        seen = take(table, i, last, HALF_WIDTH)
+        amplitude = take(densities, i, last, 0) * take(table, i, last, FACTOR)
+        m = take_moments(moments, i, last)
+        f0, f1, _, dt = footprint_gradient(camera, p, s, amplitude, m)
+        kx, ky = camera.fx * (one / p.t[2]), camera.fy * (one / p.t[2])
+        d0, d1 = times((kx, kx, kx), f0), times((ky, ky, ky), f1)
+        d2 = mixed(-p.x, d0, -p.y, d1)
+        around = (dot(p.u1, d2) - dot(p.u2, d1), dot(p.u2, d0) - dot(p.u0, d2),
+                  dot(p.u0, d1) - dot(p.u1, d0))
+        put_triple(turn, i, last, plus(cross(p.t, dt), around), seen)
+        put_triple(shift, i, last, dt, seen)

@@ -11,6 +11,8 @@ import torch
 from ixgs_ros.gaussians import reference
 from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.model import BLOCKS
+from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.geometry.view import View
 from ixgs_ros.volume.grid import VoxelGrid
 from ixgs_ros.volume.plane import Plane
 
@@ -138,3 +140,47 @@ def test_gradients_descend_the_rendered_loss():
             values.append(loss(moved)[0])
         slope = (values[0] - values[1]) / (2 * step)
         assert slope == pytest.approx(float(np.vdot(gradient, direction)), rel=3e-3)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_pose_gradient_equals_the_reference(seed):
+    """Rotation about the source and translation, through the mean, the covariance and μ."""
+    model, view = random_model(seed, 80), random_view(seed)
+    parameters = reference.parameters_of(model)
+    pose = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+    d_image = np.random.default_rng(seed).normal(size=(48, 56))
+    (reference.render(parameters, view, 6.0, pose) * torch.tensor(d_image)).sum().backward()
+    splatter = CpuSplatter(6.0)
+    gradient = splatter.pose_gradient(splatter.project(model, view), d_image.astype(np.float32))
+    for part in (slice(0, 3), slice(3, 6)):
+        expected = pose.grad.numpy()[part]
+        assert np.abs(gradient[part] - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_pose_gradient_is_that_of_a_moved_view():
+    """The documented motion of the view, and its pivot, against differences of the loss."""
+    model, view = random_model(3, 60, 0.03, 3e-3, 6e-3), random_view(3)
+    splatter = CpuSplatter(6.0)
+    weights = np.random.default_rng(3).uniform(0, 1, (48, 56))
+    weights *= np.linspace(-1, 1, 56)
+    gradient = splatter.pose_gradient(splatter.project(model, view), weights.astype(np.float32))
+    pivot = np.array([0.0, 0.0, 0.65])
+    about = gradient[:3] - np.cross(pivot, gradient[3:])
+    for axis in range(3):
+        for step, expected, center in ((2e-4, about[axis], pivot),
+                                       (1e-4, gradient[3 + axis], None)):
+            values = []
+            for sign in (1, -1):
+                move = np.zeros(3)
+                move[axis] = sign * step
+                if center is None:
+                    motion = RigidTransform(translation=move)
+                else:
+                    turn = RigidTransform.from_rotation_vector(move, np.zeros(3))
+                    motion = RigidTransform(turn.rotation, center - turn.rotation @ center)
+                moved = View(view.k, (motion @ view.source_from_reference).inverse(), 48, 56)
+                image = splatter.render(splatter.project(model, moved))
+                values.append(float((image * weights).sum()))
+            slope = (values[0] - values[1]) / (2 * step)
+            scale = np.abs(about if center is not None else gradient[3:]).max()
+            assert slope == pytest.approx(expected, rel=5e-3, abs=5e-3 * scale)
