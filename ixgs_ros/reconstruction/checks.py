@@ -137,3 +137,9 @@ def check_consistency(share: float, views: int, before: Sequence[float]) -> Verd
     return Verdict(Code.INCONSISTENT, f'the model leaves {share:.2f} of the image unexplained, '
                    f'expected at most {limit:.2f} (the last shots left {usual:.2f}): is the pose '
                    'wrong or inverted, or did the patient move?')
+
+
+def largest_angle(views: list[View]) -> float:
+    """Return the largest angle between two views' principal rays, radians."""
+    axes = np.array([view.axis for view in views])
+    return float(np.arccos(np.clip((axes @ axes.T).min(), -1.0, 1.0)))

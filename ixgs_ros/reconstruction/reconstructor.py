@@ -7,15 +7,14 @@ and knows neither clocks nor topics: its budget is work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
-from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
-from ixgs_ros.reconstruction import checks
+from ixgs_ros.reconstruction import checks, state
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -23,6 +22,7 @@ from ixgs_ros.reconstruction.held_out import StopRule
 from ixgs_ros.reconstruction.measurement import measure
 from ixgs_ros.reconstruction.replay import view_of_step
 from ixgs_ros.reconstruction.solution import Solution
+from ixgs_ros.reconstruction.start import intersection
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Refusal, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
@@ -151,6 +151,48 @@ class Reconstructor:
             return np.zeros(grid.shape, np.float32)
         return self._projector.fine.voxelize(self.model, grid)
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the shots and the model as arrays; see `state`."""
+        numbers = [self.revision, self.steps, self._number, self._next_exposures,
+                   self._started_with, -1 if self._newest is None else self._newest]
+        arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
+        for k, shot in enumerate(self._shots):
+            arrays |= state.shot_arrays(shot, f'shots/{k}/')
+        fits = [self.fits[shot.id] for shot in self._shots]
+        arrays['fits'] = np.array([[fit.residual, fit.unexplained] for fit in fits]).reshape(-1, 2)
+        if self.region is not None:
+            arrays['region'] = np.stack([self.region.center, self.region.size])
+        if self._solution is not None:
+            arrays |= self._solution.arrays()
+        return arrays
+
+    @classmethod
+    def from_state(cls, config: ReconstructionConfig,
+                   arrays: Mapping[str, np.ndarray]) -> Reconstructor:
+        """Return the reconstruction of :meth:`state`.
+
+        Raises:
+            KeyError, TypeError, ValueError: an array is missing or wrong, or a cap is exceeded.
+        """
+        state.check_schema(arrays)
+        result = cls(config)
+        result._shots = [state.shot_from(arrays, f'shots/{k}/')
+                         for k in range(len(arrays['fits']))]
+        for shot, (residual, unexplained) in zip(result._shots, arrays['fits'], strict=True):
+            result.fits[shot.id] = ShotFit(shot.id, Verdict(Code.ACCEPTED, 'resumed'),
+                                           float(residual), unexplained=float(unexplained))
+        if 'region' in arrays:
+            result.region = Region(*arrays['region'])
+        if 'held_out' in arrays and result.region is not None:
+            measurements = [measure(s, result.region.center, config) for s in result._shots]
+            result._solution = Solution.restored(result._projector, measurements, result.region,
+                                                 config, arrays)
+        result._begin_schedule(None)
+        (result.revision, result.steps, result._number, result._next_exposures,
+         result._started_with, newest) = (int(number) for number in arrays['numbers'])
+        result._newest = None if newest < 0 else newest
+        return result
+
     @property
     def grid(self) -> VoxelGrid | None:
         """The voxels of the published volume; None while no region is known."""
@@ -189,7 +231,7 @@ class Reconstructor:
     def _region_with(self, shot: Shot) -> tuple[Region | None, Verdict | None]:
         """Return the automatic region of all shots and this one, or why there cannot be one."""
         views = [s.view for s in (*self._shots, shot)]
-        if largest_angle(views) < SMALLEST_ANGLE:
+        if checks.largest_angle(views) < SMALLEST_ANGLE:
             return None, None
         try:
             return automatic_region(views), None
@@ -265,15 +307,3 @@ class Reconstructor:
                                        strict=True):
             fit = self.fits[shot.id]
             fit.exposure_offset, fit.scale = float(offset), float(scale)
-
-
-def largest_angle(views: list[View]) -> float:
-    """Return the largest angle between two views' principal rays, radians."""
-    axes = np.array([view.axis for view in views])
-    return float(np.arccos(np.clip((axes @ axes.T).min(), -1.0, 1.0)))
-
-
-def intersection(a: Region, b: Region) -> Region | None:
-    """Return the box that two boxes share, or None."""
-    lower, upper = np.maximum(a.lower, b.lower), np.minimum(a.upper, b.upper)
-    return Region(0.5 * (lower + upper), upper - lower) if (upper > lower).all() else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ixgs_ros.reconstruction import density
@@ -12,6 +14,7 @@ from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
+from ixgs_ros.reconstruction.state import model_arrays, model_from
 from ixgs_ros.volume.grid import Region
 
 # λ of the density sweeps after a start.
@@ -64,6 +67,33 @@ class Solution:
             exposures.fit(projector, body, measurements)
         solution = Solution(projector, body, measurements, exposures, region, config)
         solution.fit_exposures()
+        return solution
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the model, the exposures and the held-out residuals as arrays."""
+        return {**model_arrays(self.body.fine, 'fine/'), **model_arrays(self.body.shell, 'shell/'),
+                'offsets': self.exposures.offsets.copy(), 'scales': self.exposures.scales.copy(),
+                'held_out': self.held_out.copy()}
+
+    @staticmethod
+    def restored(projector: Projector, measurements: list[Measurement], region: Region,
+                 config: ReconstructionConfig, arrays: Mapping[str, np.ndarray]) -> Solution:
+        """Return the solution of :meth:`arrays`.
+
+        Raises:
+            KeyError, TypeError, ValueError: an array is missing or wrong, or a cap is exceeded.
+        """
+        most = config.model.max_gaussians
+        fine = model_from(arrays, 'fine/', most)
+        body = Body(fine, model_from(arrays, 'shell/', most - len(fine)))
+        exposures = Exposures(np.array([m.known_offset for m in measurements]))
+        for name in ('offsets', 'scales', 'held_out'):
+            if arrays[name].shape != (len(measurements),):
+                raise ValueError(f'expected {len(measurements)} {name}, one a shot, got '
+                                 f'{arrays[name].shape}')
+        exposures.offsets, exposures.scales = arrays['offsets'].copy(), arrays['scales'].copy()
+        solution = Solution(projector, body, measurements, exposures, region, config)
+        solution.held_out = arrays['held_out'].copy()
         return solution
 
     @property

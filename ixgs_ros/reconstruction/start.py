@@ -49,3 +49,9 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
     return Body(fine, around)
+
+
+def intersection(a: Region, b: Region) -> Region | None:
+    """Return the box that two boxes share, or None."""
+    lower, upper = np.maximum(a.lower, b.lower), np.minimum(a.upper, b.upper)
+    return Region(0.5 * (lower + upper), upper - lower) if (upper > lower).all() else None

@@ -279,3 +279,34 @@ def test_ordinary_faults_are_not_refused(eight_views, fault):
 def test_negative_steps_are_an_error(eight_views):
     with pytest.raises(ValueError, match='steps >= 0'):
         eight_views.refine(-1)
+
+
+def test_a_state_resumes_with_the_same_model():
+    reconstructor = reconstruct(take(BODY, VIEWS[:6]), 20)
+    arrays = reconstructor.state()
+    resumed = Reconstructor.from_state(configure(), arrays)
+    assert model_bytes(resumed) == model_bytes(reconstructor)
+    assert resumed.volume().tobytes() == reconstructor.volume().tobytes()
+    # Reported is what the last pass saw; stored, what each view's last step saw.
+    assert resumed.held_out_residual == pytest.approx(reconstructor.held_out_residual, rel=0.05)
+    assert (resumed.steps, resumed.revision, resumed.views) == (20, reconstructor.revision, 6)
+    assert resumed.check(take(BODY, VIEWS[:1])[0]).code is Code.DUPLICATE
+    assert resumed.refine(30).held_out_residual < 1.05 * reconstructor.held_out_residual
+
+
+def test_a_wrong_state_is_an_error():
+    arrays = reconstruct(take(BODY, VIEWS[:3])).state()
+    with pytest.raises(ValueError, match='schema'):
+        Reconstructor.from_state(configure(), arrays | {'schema': np.asarray(99)})
+    with pytest.raises(ValueError, match='max_gaussians'):
+        Reconstructor.from_state(configure(model__max_gaussians=500), arrays)
+    with pytest.raises(ValueError, match='densities'):
+        Reconstructor.from_state(configure(),
+                                 arrays | {'fine/densities': -arrays['fine/densities']})
+    with pytest.raises(KeyError):
+        Reconstructor.from_state(configure(), {k: v for k, v in arrays.items() if k != 'offsets'})
+
+
+def test_an_empty_state_resumes():
+    resumed = Reconstructor.from_state(configure(), Reconstructor(configure()).state())
+    assert resumed.views == 0 and len(resumed.model) == 0

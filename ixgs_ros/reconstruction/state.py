@@ -1,0 +1,67 @@
+"""A reconstruction as plain arrays, for a checkpoint.
+
+Held are the shots, the model, the exposures and the place in the schedule; what follows from them
+(measurements, majorisers) is computed anew. The optimiser's running means are not held: a resumed
+reconstruction starts from the same model, but its next steps are not the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ixgs_ros.gaussians.model import BLOCKS, GaussianModel
+from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.geometry.view import View
+from ixgs_ros.shot import Shot
+
+SCHEMA = 1
+
+
+def shot_arrays(shot: Shot, prefix: str) -> dict[str, np.ndarray]:
+    """Return a shot as arrays whose names begin with ``prefix``."""
+    pose = shot.view.reference_from_source
+    return {f'{prefix}{name}': np.asarray(value) for name, value in {
+        'id': shot.id, 'stamp_ns': shot.stamp_ns, 'k': shot.view.k, 'rotation': pose.rotation,
+        'translation': pose.translation, 'line_integrals': shot.line_integrals,
+        'weights': shot.weights, 'pose_covariance': shot.pose_covariance,
+        'quantity': shot.quantity, 'exposure_offset': shot.exposure_offset}.items()}
+
+
+def shot_from(arrays: Mapping[str, np.ndarray], prefix: str) -> Shot:
+    """Return the shot of :func:`shot_arrays`."""
+    def get(name: str) -> np.ndarray:
+        return arrays[f'{prefix}{name}']
+
+    image = get('line_integrals')
+    view = View(get('k'), RigidTransform(get('rotation'), get('translation')), *image.shape)
+    return Shot(int(get('id')), int(get('stamp_ns')), view, image, get('weights'),
+                get('pose_covariance'), str(get('quantity')), float(get('exposure_offset')))
+
+
+def model_arrays(model: GaussianModel, prefix: str) -> dict[str, np.ndarray]:
+    """Return a model's blocks, copied, under names that begin with ``prefix``."""
+    return {f'{prefix}{name}': block.copy() for name, block in model.blocks().items()}
+
+
+def model_from(arrays: Mapping[str, np.ndarray], prefix: str, most: int) -> GaussianModel:
+    """Return the model of :func:`model_arrays`, checked.
+
+    Raises:
+        TypeError, ValueError: a block is malformed, or there are more than ``most`` Gaussians.
+    """
+    model = GaussianModel(**{name: arrays[f'{prefix}{name}'].copy() for name in BLOCKS})
+    if len(model):
+        model.validate()
+    if len(model) > most:
+        raise ValueError(f'expected at most model.max_gaussians = {most} Gaussians, got '
+                         f'{len(model)}')
+    return model
+
+
+def check_schema(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError unless the arrays are of this schema."""
+    found = arrays['schema'].item() if 'schema' in arrays else None
+    if found != SCHEMA:
+        raise ValueError(f'expected a reconstruction of schema {SCHEMA}, got {found!r}')
