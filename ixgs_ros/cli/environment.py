@@ -9,7 +9,7 @@ import shutil
 from ixgs_ros.cli.locate import shared_file
 
 SHARED_MEMORY = Path('/dev/shm')
-# The large profile takes 256 MiB of each process at once; all nodes, a recorder and an observer fit.
+# The large profile takes 256 MiB of each process; all nodes, a recorder and an observer fit.
 LARGE_PROFILE_BYTES = 8 * 256 * 2**20
 
 
