@@ -20,7 +20,7 @@ class ShotFit:
         residual: weighted RMS of measured minus model, line integrals; NaN before the first fit.
         exposure_offset: added to the model's line integrals.
         scale: multiplies them.
-        unexplained: share of the image's variance the model left when the shot came; NaN if there
+        unexplained: share of the image's structure the model left when the shot came; NaN if there
             was no model yet.
         pose_correction: ``corrected source from reported source``.
     """
