@@ -14,12 +14,12 @@ import json
 from pathlib import Path
 import platform
 import statistics
+import sys
 import time
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from bench.rtk_peer import RtkPeer
 from ixgs_ros.geometry.orbits import CArm, random_views
 from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
@@ -29,6 +29,10 @@ from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct, load_ct
 from ixgs_ros.simulation.ray_caster import RayCaster
 from ixgs_ros.volume.grid import Region, VoxelGrid
+
+# `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _rtk_peer import RtkPeer
 
 RADIUS, INSIDE = 0.080, 0.076
 REGION = Region(np.zeros(3), np.full(3, 2 * RADIUS))
