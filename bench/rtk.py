@@ -28,6 +28,7 @@ from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct, load_ct
 from ixgs_ros.simulation.ray_caster import RayCaster
+from ixgs_ros.simulation.target import spine_target
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
@@ -56,7 +57,7 @@ def load(path: str) -> Ct:
 
 def scene(ct: Ct) -> tuple[np.ndarray, np.ndarray]:
     """Return the sphere on the fine grid and its 2 × 2 × 2 means, (z, y, x) float32, 1/m."""
-    center = ct.center if ct.target is None else ct.target
+    center = spine_target(ct) if ct.target is None else ct.target
     index_from_lps = np.linalg.inv(ct.lps_from_index)
     points = FINE.points()
     index = (points + center) @ index_from_lps[:3, :3].T + index_from_lps[:3, 3]

@@ -90,9 +90,10 @@ class Narrator:
         latency = next((outcome.latency_s for outcome in self._collector.outcomes()
                         if outcome.id == report.id), None)
         seconds = '       -' if latency is None else f'{latency:6.2f} s'
+        held_out = f'{status.held_out_residual:9.4f}' if status.gaussians else f'{"-":>9s}'
         why = '' if accepted(report.code) else f'  {report.message}'
         return (f'  {report.id:4d}  {report.code:18s} {status.views:6d} {status.gaussians:10d} '
-                f'{status.held_out_residual:9.4f} {seconds}{why}')
+                f'{held_out} {seconds}{why}')
 
 
 def _say_trouble(node: str, line: str) -> None:

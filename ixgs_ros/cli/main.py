@@ -91,11 +91,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code (docs/contracts.md)."""
-    apply_defaults(os.environ)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As Ctrl-C does: unwind, so that nodes, bags and temporary folders are closed.
         signal.signal(number, signal.default_int_handler)
     try:
+        apply_defaults(os.environ)
         return _dispatch(sys.argv[1:] if arguments is None else arguments)
     except CliError as error:
         print(f'ixgs: {error}', file=sys.stderr)

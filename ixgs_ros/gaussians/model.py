@@ -103,7 +103,7 @@ class GaussianModel:
         """
         self.check_layout()
         for name, array in self.blocks().items():
-            rows = np.isfinite(array.reshape(len(self), -1)).all(axis=1)
+            rows = np.isfinite(array).reshape(len(self), BLOCKS[name] or 1).all(axis=1)
             _raise_at(rows, name, array, 'finite values')
         # exp() of larger magnitudes leaves the range in which float32 products stay normal.
         _raise_at((np.abs(self.log_scales) < 16).all(axis=1), 'log_scales', self.log_scales,

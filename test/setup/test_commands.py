@@ -92,7 +92,7 @@ def test_only_a_subcommand_that_asks_for_it_gets_unknown_arguments(subcommand):
 
 def test_defaults_leave_what_the_user_set(tmp_path):
     chosen = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET', 'NUMBA_THREADING_LAYER': 'omp',
-              'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}
+              'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml', 'NUMBA_CACHE_DIR': '/mine'}
     environment = dict(chosen)
     apply_defaults(environment, tmp_path)
     assert environment == chosen
