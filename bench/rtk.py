@@ -26,8 +26,9 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import ReconstructionConfig, Reconstructor
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.attenuation import attenuation
-from ixgs_ros.simulation.ct import Ct, load_ct
+from ixgs_ros.simulation.ct import Ct
 from ixgs_ros.simulation.ray_caster import RayCaster
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.simulation.target import spine_target
 from ixgs_ros.volume.grid import Region, VoxelGrid
 

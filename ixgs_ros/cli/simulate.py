@@ -86,7 +86,7 @@ def make_rig(args: argparse.Namespace) -> Any:
         ParameterError: a value is out of range.
     """
     from ixgs_ros.parameters import build
-    from ixgs_ros.simulation.ct import CtError, load_ct
+    from ixgs_ros.simulation import CtError, load_ct
     from ixgs_ros.simulation.rig import RigConfig, VirtualRig
     config = build(RigConfig, rig_values(args))
     faults = parse_faults(args.fault)

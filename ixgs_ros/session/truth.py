@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ixgs_ros.simulation.attenuation import attenuation
-from ixgs_ros.simulation.ct import load_ct
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.volume.metrics import Truth
 
 UNITS = ('hu', 'per_m')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -70,36 +69,3 @@ class Ct:
 def without_padding(hu: np.ndarray) -> np.ndarray:
     """Return Hounsfield units in which everything below what a CT can measure is air."""
     return np.where(hu < LOWEST_HU, np.float32(AIR_HU), hu)
-
-
-def load_ct(source: str | Path) -> Ct:
-    """Load a CT.
-
-    Args:
-        source: 'lidc' (LIDC-IDRI-0001, downloaded on first use), 'phantom' or 'phantom+screws'
-            (procedural lumbar spine), a folder that holds one DICOM series, or a NIfTI (.nii,
-            .nii.gz) or NRRD (.nrrd, .nhdr) file.
-
-    Raises:
-        CtError: there is no such source, or it is not a usable CT.
-    """
-    # Imported here: these modules build on this one, and few users need every format.
-    from ixgs_ros.simulation import ct_dicom, ct_files, lidc, phantom
-    if str(source) == 'lidc':
-        return lidc.load_lidc()
-    if str(source) in ('phantom', 'phantom+screws'):
-        return phantom.lumbar_phantom(screws=str(source).endswith('screws'))
-    path = Path(source)
-    if path.is_dir():
-        return ct_dicom.load_dicom_folder(path)
-    if not path.exists():
-        raise CtError(f'{path}: there is no such file; expected a folder with a DICOM series, a '
-                      "NIfTI or NRRD file, 'lidc' or 'phantom'")
-    if path.name.endswith(('.nii', '.nii.gz')):
-        return ct_files.load_nifti(path)
-    if path.name.endswith(('.nrrd', '.nhdr')):
-        return ct_files.load_nrrd(path)
-    if path.name.endswith('.dcm'):
-        raise CtError(f'{path}: expected the folder of a DICOM series, got a single file')
-    raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
-                  '.nii.gz, .nrrd or .nhdr')

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from ixgs_ros.simulation.ct import CtError, load_ct
+from ixgs_ros.simulation.ct import CtError
+from ixgs_ros.simulation.sources import load_ct
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import nrrd
 import numpy as np
 import pytest
 
-from ixgs_ros.simulation.ct import Ct, CtError, load_ct
+from ixgs_ros.simulation.ct import Ct, CtError
+from ixgs_ros.simulation.sources import load_ct
 
 # Voxels (i, j, k) of an oblique, anisotropic scan; RAS millimetres.
 RAS_FROM_INDEX = np.array([[-0.7, 0.1, 0.0, 10.0], [0.1, -0.9, 0.2, -20.0],

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ixgs_ros.simulation.ct import load_ct
 from ixgs_ros.simulation.phantom import LEVEL_DISTANCE_MM, lumbar_phantom, SPINE_Y_MM
+from ixgs_ros.simulation.sources import load_ct
 
 L3_MM = np.array([0.0, SPINE_Y_MM, 0.0])
 

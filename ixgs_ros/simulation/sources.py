@@ -1,0 +1,39 @@
+"""Every place that a CT can come from, by what the user calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ixgs_ros.simulation import ct_dicom, ct_files, lidc, phantom
+from ixgs_ros.simulation.ct import Ct, CtError
+
+
+def load_ct(source: str | Path) -> Ct:
+    """Load a CT.
+
+    Args:
+        source: 'lidc' (LIDC-IDRI-0001, downloaded on first use), 'phantom' or 'phantom+screws'
+            (procedural lumbar spine), a folder that holds one DICOM series, or a NIfTI (.nii,
+            .nii.gz) or NRRD (.nrrd, .nhdr) file.
+
+    Raises:
+        CtError: there is no such source, or it is not a usable CT.
+    """
+    if str(source) == 'lidc':
+        return lidc.load_lidc()
+    if str(source) in ('phantom', 'phantom+screws'):
+        return phantom.lumbar_phantom(screws=str(source).endswith('screws'))
+    path = Path(source)
+    if path.is_dir():
+        return ct_dicom.load_dicom_folder(path)
+    if not path.exists():
+        raise CtError(f'{path}: there is no such file; expected a folder with a DICOM series, a '
+                      "NIfTI or NRRD file, 'lidc' or 'phantom'")
+    if path.name.endswith(('.nii', '.nii.gz')):
+        return ct_files.load_nifti(path)
+    if path.name.endswith(('.nrrd', '.nhdr')):
+        return ct_files.load_nrrd(path)
+    if path.name.endswith('.dcm'):
+        raise CtError(f'{path}: expected the folder of a DICOM series, got a single file')
+    raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
+                  '.nii.gz, .nrrd or .nhdr')
