@@ -20,8 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the benchmark's name; what follows is the benchmark's own."""
     names = ', '.join(available()) or 'none here: benchmarks come with a source checkout'
     parser.add_argument('name', help=f'which benchmark: {names}')
-    parser.add_argument('arguments', nargs=argparse.REMAINDER,
-                        help="the benchmark's own arguments; ixgs bench NAME --help lists them")
+    rest = parser.add_argument(
+        'arguments', nargs=argparse.REMAINDER,
+        help="the benchmark's own arguments; ixgs bench NAME --help lists them")
+    # Else a missing name would be reported as both missing.
+    rest.required = False
 
 
 def run(args: argparse.Namespace) -> int:

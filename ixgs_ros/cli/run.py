@@ -12,9 +12,8 @@ import sys
 import time
 from typing import Any
 
-import yaml
-
 from ixgs_ros.cli.errors import CliError, ExitCode
+from ixgs_ros.cli.settings import parse_setting
 from ixgs_ros.nodes import table
 from ixgs_ros.session.parameters_file import load_parameters
 
@@ -52,28 +51,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen_nodes(text: str, simulate: bool) -> tuple[str, ...]:
-    """Return the names of the nodes wanted; raise CliError for a name that is none."""
+    """Return the names of the nodes wanted; CliError if one is none, or for none."""
     wanted = [name.strip() for name in text.split(',') if name.strip()]
+    if not wanted:
+        raise CliError(f'--nodes {text!r}: expected one or more of {", ".join(table.names())}')
     if simulate:
         wanted.append('simulator')
     try:
         return tuple(node.name for node in table.in_order(wanted))
     except KeyError as error:
         raise CliError(str(error.args[0])) from error
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """Return name and value of ``NAME=VALUE``; the value is read as YAML.
-
-    YAML 1.1 takes 1e-3 for a word, because it has no point; here it is a number.
-    """
-    name, equals, value = text.partition('=')
-    if not equals or not name:
-        raise CliError(f'--set {text}: expected NAME=VALUE')
-    try:
-        return name, float(value) if 'e' in value.lower() else yaml.safe_load(value)
-    except ValueError:
-        return name, yaml.safe_load(value)
 
 
 def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files: list[Path],

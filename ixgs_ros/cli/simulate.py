@@ -14,10 +14,11 @@ import shlex
 from typing import Any
 
 import numpy as np
-import yaml
 
 from ixgs_ros.cli.errors import CliError, ExitCode
+from ixgs_ros.cli.locate import checkout
 from ixgs_ros.cli.progress import Counter, say
+from ixgs_ros.cli.settings import parse_setting
 
 # The rig's detector keeps its edge whatever its number of pixels, metres.
 DETECTOR_EDGE = 0.3072
@@ -73,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     say(f'{len(rig.shots)} shots of {rig.ct.name} in {args.out}')
     params = args.out / PARAMETERS
     out = args.out.with_name(f'{args.out.name}_volume')
-    say('next: ' + shlex.join(['ixgs', 'replay', str(args.out), '--params', str(params), '--out',
+    command = './ixgs' if checkout() else 'ixgs'
+    say('next: ' + shlex.join([command, 'replay', str(args.out), '--params', str(params), '--out',
                                str(out), '--offline', '--truth', args.ct, '--truth-unit', 'hu']))
     return ExitCode.DONE
 
@@ -87,9 +89,13 @@ def make_rig(args: argparse.Namespace) -> Any:
     """
     from ixgs_ros.parameters import build
     from ixgs_ros.simulation import CtError, load_ct
+    from ixgs_ros.simulation.faults import parse_faults
     from ixgs_ros.simulation.rig import RigConfig, VirtualRig
     config = build(RigConfig, rig_values(args))
-    faults = parse_faults(args.fault)
+    try:
+        faults = parse_faults(', '.join(args.fault))
+    except ValueError as error:
+        raise CliError(f'--fault: {error}') from error
     center = None
     if args.center is not None:
         center = 0.001 * np.array(_numbers('--center', args.center, 3))
@@ -119,25 +125,9 @@ def rig_values(args: argparse.Namespace) -> Mapping[str, Any]:
         values.update({'carm.height': args.detector, 'carm.width': args.detector,
                        'carm.pixel_pitch': DETECTOR_EDGE / args.detector})
     for text in args.values:
-        name, equals, value = text.partition('=')
-        if not equals or not name:
-            raise CliError(f'--set {text}: expected NAME=VALUE')
-        values[name] = yaml.safe_load(value)
+        name, value = parse_setting(text)
+        values[name] = value
     return values
-
-
-def parse_faults(texts: list[str]) -> dict[int, Any]:
-    """Return the faults by index of the shot, of texts such as '3:tf_gap'."""
-    from ixgs_ros.simulation.faults import Fault
-    names = [fault.value for fault in Fault]
-    faults: dict[int, Any] = {}
-    for text in texts:
-        index, _, name = text.partition(':')
-        if not index.isdecimal() or name not in names:
-            raise CliError(f'--fault {text}: expected SHOT:FAULT with a fault of '
-                           f'{", ".join(names)}')
-        faults[int(index)] = Fault(name)
-    return faults
 
 
 def _numbers(option: str, text: str, count: int) -> list[float]:

@@ -1,9 +1,8 @@
 """The simulator node: a tracked C-arm that images a CT, as a real rig would (docs/contracts.md).
 
 Publishes: ``image``, ``camera_info``, ``/tf`` at the tracker's rate, ``/tf_static``. Serves:
-    ``~/expose``
-(std_srvs/Trigger), which answers when the next shot was sent. Ray casting runs ahead in the
-compute thread.
+``~/expose`` (std_srvs/Trigger), which answers when the next shot was sent. Ray casting runs ahead
+in the compute thread.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from tf2_msgs.msg import TFMessage
 from ixgs_ros.acquisition.camera import CameraModel
 from ixgs_ros.nodes.rig_clock import RigClock
 from ixgs_ros.nodes.simulator_config import SimulatorConfig
-from ixgs_ros.parameters import ParameterError
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.image_message import to_camera_info, to_image
 from ixgs_ros.ros.lifecycle import ConfigurationError, ManagedNode
 from ixgs_ros.ros.messages import header, to_vector
 from ixgs_ros.ros.worker import Worker
 from ixgs_ros.simulation import CtError, Fault, load_ct, StampedTransform, VirtualRig
+from ixgs_ros.simulation.faults import parse_faults
 
 TICK_S = 0.02
 # The tracker reports on for a while after the last shot, so that it can be interpolated.
@@ -48,7 +47,10 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
     def configure(self, config: SimulatorConfig) -> None:
         """Load the CT, plan the shots, compile the ray caster and compute the first image."""
         self._config = config
-        faults = parse_faults(config.faults)
+        try:
+            faults = parse_faults(config.faults)
+        except ValueError as error:
+            raise ConfigurationError(f'faults: {error}') from error
         self._worker = Worker('simulator', capacity=4)
         try:
             self._rig = self._worker.submit(
@@ -163,24 +165,6 @@ class SimulatorNode(ManagedNode[SimulatorConfig]):
     def _refuse_requests(self, reason: str) -> None:
         while self._asked:
             self._asked.pop(0).set_result((False, reason))
-
-
-def parse_faults(text: str) -> dict[int, Fault]:
-    """Return the faults by index of the shot from ``'3:tf_gap, 5:black'``.
-
-    Raises:
-        ParameterError: with the part that is not of this form, and the faults there are.
-    """
-    found: dict[int, Fault] = {}
-    for part in filter(None, (part.strip() for part in text.split(','))):
-        index, _, name = part.partition(':')
-        try:
-            found[int(index)] = Fault(name.strip())
-        except ValueError as error:
-            raise ParameterError(f'faults: expected index:fault with a fault of '
-                                 f'{", ".join(fault.value for fault in Fault)}, got {part!r}'
-                                 ) from error
-    return found
 
 
 def _transforms(samples: Iterable[StampedTransform], offset_ns: int) -> TFMessage:

@@ -100,7 +100,8 @@ class BagReader:
             self._reader.open()
         # rosbags lets many kinds of error through when a file is damaged (struct, sqlite, index).
         except Exception as error:
-            raise BagError(f'{self.path}: the bag cannot be read: {_words(error)}') from error
+            raise BagError(f'{self.path}: expected a rosbag2 folder, an MCAP or a SQLite3 '
+                           f'file; the bag cannot be read: {_words(error)}') from error
         try:
             self._check_topics()
         except BaseException:

@@ -27,6 +27,26 @@ class Fault(str, Enum):
     LATE = 'late'                          # the image comes 0.8 s after its stamp: none, accepted
 
 
+def parse_faults(text: str) -> dict[int, Fault]:
+    """Return the faults by index of the shot from ``'3:tf_gap, 5:black'``; '' is none.
+
+    Raises:
+        ValueError: with the part that is not of this form, and the faults there are; or a shot is
+            named twice.
+    """
+    found: dict[int, Fault] = {}
+    for part in filter(None, (part.strip() for part in text.split(','))):
+        index, _, name = (piece.strip() for piece in part.partition(':'))
+        if not index.isdecimal() or name not in {fault.value for fault in Fault}:
+            raise ValueError(f'expected SHOT:FAULT with a fault of '
+                             f'{", ".join(fault.value for fault in Fault)}, got {part!r}')
+        if int(index) in found:
+            raise ValueError(f'expected one fault a shot, got {part!r} beside '
+                             f'{found[int(index)].value!r}')
+        found[int(index)] = Fault(name)
+    return found
+
+
 def checked_faults(faults: Mapping[int, Fault], views: int) -> dict[int, Fault]:
     """Return the faults by index of the shot, or raise.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
@@ -111,6 +112,9 @@ class VirtualRig:
             default the CT's target, or the spine half way up if it has none.
         faults: what goes wrong, by index of the shot.
 
+    Raises:
+        ValueError: the centre lies outside the CT, or a fault fits no shot.
+
     Attributes:
         region: the region of interest in the patient reference.
         lps_from_reference: where the patient reference lies in the CT.
@@ -124,6 +128,7 @@ class VirtualRig:
         self.config = config or RigConfig()
         if center is None:
             center = spine_target(ct) if ct.target is None else ct.target
+        _check_inside(ct, center)
         self.lps_from_reference = RigidTransform(np.eye(3), center)
         self.region = Region(np.zeros(3), np.full(3, self.config.region_size))
         self._faults = checked_faults(faults or {}, self.config.views)
@@ -225,3 +230,16 @@ class VirtualRig:
                 shot = replace(shots[-1], index=index, sent_ns=shot.sent_ns, fault=fault)
             shots.append(shot)
         return shots
+
+
+def _check_inside(ct: Ct, center: np.ndarray) -> None:
+    """Raise ValueError unless a point, (3,) LPS metres, lies in the CT: the rest is but air."""
+    sizes, place = np.array(ct.hu.shape[::-1]), ct.lps_from_index
+    index = np.linalg.solve(place[:3, :3], np.asarray(center) - place[:3, 3])
+    if (index < -0.5).any() or (index > sizes - 0.5).any():
+        corners = np.array(list(product(*((-0.5, size - 0.5) for size in sizes))))
+        points = 1000.0 * (corners @ place[:3, :3].T + place[:3, 3])
+        wanted = ', '.join(f'{low:.0f} to {high:.0f}' for low, high
+                           in zip(points.min(axis=0), points.max(axis=0), strict=True))
+        given = ', '.join(f'{1000.0 * value:.0f}' for value in center)
+        raise ValueError(f'expected a centre inside the CT (LPS {wanted} mm), got {given} mm')

@@ -5,7 +5,7 @@ import pytest
 from small_ct import small_ct
 
 from ixgs_ros.geometry.orbits import CArm
-from ixgs_ros.simulation.faults import Fault
+from ixgs_ros.simulation.faults import Fault, parse_faults
 from ixgs_ros.simulation.rig import RigConfig, VirtualRig
 
 CONFIG = RigConfig(views=4, carm=CArm(height=48, width=64, pixel_pitch=0.005))
@@ -107,3 +107,16 @@ def test_out_of_view_is_a_true_image_of_another_place():
     pixel, _ = shot.view.project(np.zeros(3))
     assert not (0 <= pixel[0] < 64 and 0 <= pixel[1] < 48)
     assert shot.reported.distance_to(shot.view.reference_from_source) < 0.05
+
+
+def test_faults_as_text():
+    assert parse_faults('') == {}
+    assert parse_faults('3:tf_gap, 5:black') == {3: Fault.TF_GAP, 5: Fault.BLACK}
+
+
+@pytest.mark.parametrize('text, words', [
+    ('3:flood', "tf_gap, .*got '3:flood'"), ('tf_gap', "got 'tf_gap'"), ('-1:black', "'-1:black'"),
+    ('1:black, 1:late', "one fault a shot, got '1:late' beside 'black'")])
+def test_wrong_texts_of_faults(text, words):
+    with pytest.raises(ValueError, match=words):
+        parse_faults(text)

@@ -47,8 +47,8 @@ def test_the_region_is_about_the_target_in_patient_axes():
     assert rig.lps_from_reference.rotation == pytest.approx(np.eye(3))
     assert rig.region.center == pytest.approx(np.zeros(3))
     assert rig.region.size == pytest.approx(np.full(3, 0.16))
-    other = VirtualRig(CT, CONFIG, center=np.array([0.1, 0.2, 0.3]))
-    assert other.lps_from_reference.translation == pytest.approx([0.1, 0.2, 0.3])
+    other = VirtualRig(CT, CONFIG, center=np.array([0.1, 0.2, -0.3]))
+    assert other.lps_from_reference.translation == pytest.approx([0.1, 0.2, -0.3])
 
 
 @pytest.mark.parametrize(('at', 'pivot_to_isocentre'), [('isocentre', 0.0), ('marker', 0.5)])
@@ -148,3 +148,9 @@ def test_faults_on_shots_that_are_not_there_are_refused():
         VirtualRig(CT, CONFIG, faults={5: Fault.BLACK})
     with pytest.raises(ValueError, match='duplicate on shot 0'):
         VirtualRig(CT, CONFIG, faults={0: Fault.DUPLICATE})
+
+
+def test_a_centre_outside_the_ct_is_refused():
+    VirtualRig(CT, CONFIG, center=CT.center)
+    with pytest.raises(ValueError, match=r'centre inside the CT \(LPS .* mm\), got 5000, 0, 0 mm'):
+        VirtualRig(CT, CONFIG, center=np.array([5.0, 0.0, 0.0]))
