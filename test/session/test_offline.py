@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import yaml
 
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.budget import CpuBudget, StepBudget, UntilConverged
@@ -54,6 +55,16 @@ def test_each_image_gets_one_verdict_and_refusals_leave_the_rest_alone(faulty_ba
     assert len(result.report.latencies_s) == 5
     assert result.report.refused == {'DUPLICATE': 1, 'NO_SIGNAL': 1, 'TRANSFORM_GAP': 1,
                                      'UNCALIBRATED': 1}
+
+
+def test_a_model_of_bone_refuses_shots_of_everything(mcap_bag, params, tmp_path):
+    bone = tmp_path / 'bone.yaml'
+    content = yaml.safe_load(params.read_text())
+    content['/**']['ros__parameters']['quantity'] = 'bone'
+    bone.write_text(yaml.safe_dump(content))
+    result = replay(mcap_bag, bone, lambda images: StepBudget(1, images))
+    assert set(result.report.refused) == {'INCONSISTENT'} and result.volume is None
+    assert "shows 'attenuation', expected 'bone'" in result.report.shots[0].message
 
 
 def test_a_cpu_budget_is_kept(mcap_bag, params):
