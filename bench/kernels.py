@@ -1,4 +1,4 @@
-"""Times of the Gaussian kernels on this machine: python -m bench.kernels [--help].
+"""Times of the Gaussian kernels on this machine: ./ixgs bench kernels [--help].
 
 Every figure is the least of several runs, in milliseconds of CPU time of all threads (wall time on
 a shared machine measures the others).

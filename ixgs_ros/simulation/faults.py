@@ -23,7 +23,7 @@ class Fault(str, Enum):
     MOVING = 'moving'                      # the C-arm swings during the exposure: MOVING
     OUT_OF_VIEW = 'out_of_view'            # aimed half a metre towards the feet: OUT_OF_VIEW
     INVERTED_POSE = 'inverted_pose'        # the pose is the inverse: OUT_OF_VIEW or INCONSISTENT
-    WRONG_POSE = 'wrong_pose'              # the pose is turned by 25°: QUARANTINED, INCONSISTENT
+    WRONG_POSE = 'wrong_pose'              # the pose is turned by 25°: INCONSISTENT
     LATE = 'late'                          # the image comes 0.8 s after its stamp: none, accepted
 
 
