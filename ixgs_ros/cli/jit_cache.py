@@ -17,12 +17,14 @@ from ixgs_ros.cli.errors import CliError
 from ixgs_ros.cli.locate import PACKAGE
 
 KEPT_S = 30 * 24 * 3600.0
+# The packages that have kernels.
+KERNELS = ('gaussians', 'reconstruction', 'simulation', 'volume')
 
 
 def digest_of(package: Path = PACKAGE) -> str:
-    """Return a digest of all sources of the package, 16 hexadecimal digits."""
+    """Return a digest of all sources that kernels are compiled from, 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob('*.py')):
+    for path in sorted(path for name in KERNELS for path in (package / name).rglob('*.py')):
         digest.update(str(path.relative_to(package)).encode() + b'\0' + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -10,15 +10,21 @@ from ixgs_ros.cli.errors import CliError
 
 
 def test_any_change_of_any_source_changes_the_folder(tmp_path):
-    (tmp_path / 'kernels').mkdir()
-    source = tmp_path / 'kernels' / 'inlined.py'
+    (tmp_path / 'gaussians').mkdir()
+    source = tmp_path / 'gaussians' / 'inlined.py'
     source.write_text('FACTOR = 1\n')
     before = jit_cache.digest_of(tmp_path)
     assert jit_cache.digest_of(tmp_path) == before
     source.write_text('FACTOR = 2\n')
     changed = jit_cache.digest_of(tmp_path)
-    source.rename(tmp_path / 'kernels' / 'renamed.py')
+    source.rename(tmp_path / 'gaussians' / 'renamed.py')
     assert len({before, changed, jit_cache.digest_of(tmp_path)}) == 3
+
+
+def test_no_other_package_compiles_anything():
+    others = [path for path in jit_cache.PACKAGE.rglob('*.py')
+              if path.relative_to(jit_cache.PACKAGE).parts[0] not in jit_cache.KERNELS]
+    assert [path for path in others if 'import numba' in path.read_text()] == []
 
 
 def test_folders_that_nothing_used_for_a_month_go(tmp_path):
