@@ -67,7 +67,8 @@ def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files:
            arguments: list[str]) -> int:
     # rclpy takes a while to import: not before all arguments are known to be right.
     from ixgs_ros.ros.conductor import TransitionRefused
-    from ixgs_ros.ros.processes import NodeDied, NodeGroup
+    from ixgs_ros.ros.processes import NameTaken, NodeDied, NodeGroup
+    from ixgs_ros.ros.station import NoAnswer
     try:
         with NodeGroup(names, parameters, None, files=files, arguments=arguments) as group:
             group.bring_up()
@@ -78,7 +79,7 @@ def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files:
     except KeyboardInterrupt:
         print('ixgs: ended', file=sys.stderr)
         return ExitCode.DONE
-    except TransitionRefused as error:
+    except (NameTaken, TransitionRefused) as error:
         raise CliError(str(error)) from error
-    except NodeDied as error:
+    except (NoAnswer, NodeDied) as error:
         raise CliError(str(error), ExitCode.OUR_FAULT) from error

@@ -30,11 +30,17 @@ from ixgs_ros.ros.station import Station
 from ixgs_ros.session.parameters_file import read_sections
 
 STOP_S = 10.0
+# In this time nodes of the same host find each other.
+DISCOVERY_S = 0.7
 LINES_KEPT = 20
 
 
 class NodeDied(RuntimeError):
     """A node's process ended although nobody asked; the message holds its last lines."""
+
+
+class NameTaken(RuntimeError):
+    """A node of the same name is there already; the message says which and where."""
 
 
 def print_line(node: str, line: str) -> None:
@@ -55,6 +61,7 @@ class NodeGroup:
 
     Raises:
         ParameterError: a file cannot be read.
+        NameTaken: on entering, with ``domain`` None: the domain has a node of the same name.
     """
 
     def __init__(self, nodes: Iterable[str], parameters: Mapping[str, Mapping[str, Any]],
@@ -74,6 +81,8 @@ class NodeGroup:
         self._folder = tempfile.TemporaryDirectory(prefix='ixgs_nodes_')
         try:
             self.station = Station(self.domain, 'ixgs_supervisor')
+            if self.domain is None:
+                self._check_names()
             for name in self.nodes:
                 self._start(name)
         except BaseException:
@@ -139,6 +148,19 @@ class NodeGroup:
         if any(process.returncode < 0 for process in self._processes.values()):
             remove_orphans()
         return {name: process.returncode for name, process in self._processes.items()}
+
+    def _check_names(self) -> None:
+        """Raise NameTaken if the domain has a node of ours: both would act on every request."""
+        wanted = {self.full_name(name) for name in self.nodes}
+        end = time.monotonic() + DISCOVERY_S
+        while time.monotonic() < end:
+            there = self.station.node.get_node_names_and_namespaces()
+            taken = wanted.intersection(f'{space}/{name}' for name, space in there)
+            if taken:
+                domain = os.environ.get('ROS_DOMAIN_ID', '0')
+                raise NameTaken(f'{", ".join(sorted(taken))} runs already on ROS domain {domain}; '
+                                'expected to be alone: end it, or set another ROS_DOMAIN_ID')
+            time.sleep(0.05)
 
     def _start(self, name: str) -> None:
         file = Path(self._folder.name) / f'{name}.yaml'

@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 from ixgs.msg import ShotReport
 from ixgs_ros.ros import conductor, qos
 from ixgs_ros.ros.conductor import TransitionRefused
-from ixgs_ros.ros.processes import NodeDied, NodeGroup
+from ixgs_ros.ros.processes import NameTaken, NodeDied, NodeGroup
 from ixgs_ros.verdict import Code
 
 PARAMETERS = Path(__file__).resolve().parents[2] / 'config' / 'params.yaml'
@@ -177,3 +177,16 @@ def test_a_mistake_is_told_before_anything_starts(tmp_path):
     assert done.returncode == 2
     assert "unknown parameter 'air_count'; did you mean 'air_counts'?" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_set_of_nodes_on_the_same_domain_is_refused_and_disturbs_nothing(ros_domain):
+    with NodeGroup(('standardizer',), {}, None) as first:
+        first.bring_up()
+        with pytest.raises(NameTaken, match=f'/carm/standardizer runs already on ROS domain '
+                                            f'{ros_domain}'):
+            NodeGroup(FRONT, {}, None).__enter__()
+        assert conductor.state(first.station, first.full_name('standardizer')) == 'active'
+        first.check()
+        # Another node has room beside it.
+        with NodeGroup(('acquisition',), {}, None) as second:
+            second.bring_up()
