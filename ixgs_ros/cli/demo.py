@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo and return the exit code."""
     config = build(RigConfig, {'views': args.views, 'seed': args.seed,
                                'timing.interval': args.interval})
-    out = _prepared(args.out)
     say(f'IXGS for ROS 2: {NOTICE}.')
     say(f'Patient: {args.ct}')
     try:
         rig = VirtualRig(load_ct(args.ct), config)
     except CtError as error:
         raise CliError(f'--ct: {error}') from error
+    out = _prepared(args.out)
     # rclpy takes a second to import: not before the arguments are known to be right.
     from ixgs_ros.cli.demo_results import leave
     from ixgs_ros.cli.demo_session import run_session
