@@ -29,6 +29,8 @@ LEAST_VIEWS = 5
 # real chest wider than the field, good shots left up to 0.8 at six to ten views and 0.4 later;
 # images of another view, mirrored or turned by 25° left 0.9 to 2, but for one in twelve.
 MOST_UNEXPLAINED = 0.9
+# Shots are judged only where the model left at most this much of the median shot before it came.
+MOST_USUAL = 0.7
 # What lies beyond the region is known badly but smooth in the image: polynomials up to this degree
 # are not counted as structure. They hold the exposure offset, too.
 SMOOTH_DEGREE = 4
@@ -139,11 +141,15 @@ def check_consistency(share: float, views: int, before: Sequence[float]) -> Verd
         views: in the model.
         before: what it left of the accepted shots when they came.
     """
-    if views < LEAST_VIEWS or share <= MOST_UNEXPLAINED:
-        return None
     usual = float(np.median(before)) if before else float('nan')
+    # A model that foretold the shots before no better cannot tell a wrong pose from its own gaps.
+    if views < LEAST_VIEWS or usual > MOST_USUAL:
+        return None
+    limit = max([MOST_UNEXPLAINED, *before])
+    if share <= limit:
+        return None
     return Verdict(Code.INCONSISTENT, f"the model leaves {share:.2f} of the image's structure "
-                   f'unexplained, expected at most {MOST_UNEXPLAINED} (the shots before left '
+                   f'unexplained, expected at most {limit:.2f} (the shots before left '
                    f'{usual:.2f}): is the pose wrong or inverted, or did the patient move?')
 
 

@@ -24,7 +24,7 @@ from reconstruction_scene import (
 from ixgs_ros.geometry.orbits import CArmAngles, random_views
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
-from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.reconstruction import checks, Reconstructor
 from ixgs_ros.reconstruction.held_out import held_out_blocks
 from ixgs_ros.verdict import Code, Refusal
 from ixgs_ros.volume.grid import Region
@@ -314,3 +314,11 @@ def test_a_wrong_state_is_an_error():
 def test_an_empty_state_resumes():
     resumed = Reconstructor.from_state(configure(), Reconstructor(configure()).state())
     assert resumed.views == 0 and len(resumed.model) == 0
+
+
+def test_a_model_that_foretold_nothing_yet_refuses_nothing():
+    poor, good = [0.88, 0.87, 0.95], [0.2, 0.3, 0.25]
+    assert checks.check_consistency(2.0, 8, poor) is None
+    assert checks.check_consistency(2.0, 8, good).code is Code.INCONSISTENT
+    # What an accepted shot left, a later one may leave as well.
+    assert checks.check_consistency(1.1, 8, [*good, 1.2]) is None
