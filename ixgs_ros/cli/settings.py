@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
 from ixgs_ros.cli.errors import CliError
+
+EXPONENT = re.compile(r'[-+]?\d+e[-+]?\d+', re.IGNORECASE)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -20,13 +23,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition('=')
     if not equals or not name:
         raise CliError(f'--set {text}: expected NAME=VALUE')
-    if 'e' in value.lower():
-        try:
-            return name, float(value)
-        except ValueError:
-            pass  # A word with an e, such as true.
     try:
-        return name, yaml.safe_load(value)
+        read = yaml.safe_load(value)
+        is_exponent = isinstance(read, str) and EXPONENT.fullmatch(read)
+        return name, float(read) if is_exponent else read
     except yaml.YAMLError as error:
         raise CliError(f'--set {text}: expected a number, a word or a list such as [0.1, 0.2] '
                        f'after {name}=, got {value!r}') from error
