@@ -67,7 +67,8 @@ def _watch(names: tuple[str, ...], parameters: dict[str, dict[str, Any]], files:
            arguments: list[str]) -> int:
     # rclpy takes a while to import: not before all arguments are known to be right.
     from ixgs_ros.ros.conductor import TransitionRefused
-    from ixgs_ros.ros.processes import NameTaken, NodeDied, NodeGroup
+    from ixgs_ros.ros.domain import NameTaken
+    from ixgs_ros.ros.processes import NodeDied, NodeGroup
     from ixgs_ros.ros.station import NoAnswer
     try:
         with NodeGroup(names, parameters, None, files=files, arguments=arguments) as group:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 import os
 from pathlib import Path
 import signal
@@ -24,23 +25,26 @@ import yaml
 
 from ixgs_ros.nodes import runner, table
 from ixgs_ros.ros import conductor
-from ixgs_ros.ros.domain import private_environment
+from ixgs_ros.ros.domain import (
+    claimed_names,
+    domain_of_environment,
+    NameTaken,
+    private_environment,
+    taken,
+)
 from ixgs_ros.ros.shared_memory import remove_orphans
 from ixgs_ros.ros.station import Station
 from ixgs_ros.session.parameters_file import read_sections
 
 STOP_S = 10.0
-# In this time the nodes of a domain are found: on a busy machine of two cores after up to 2.8 s.
+# In this time most nodes of other hosts and users are found: on a busy machine of two cores after
+# up to 2.8 s, later if an announcement is lost.
 DISCOVERY_S = 3.0
 LINES_KEPT = 20
 
 
 class NodeDied(RuntimeError):
     """A node's process ended although nobody asked; the message holds its last lines."""
-
-
-class NameTaken(RuntimeError):
-    """A node of the same name is there already; the message says which and where."""
 
 
 def print_line(node: str, line: str) -> None:
@@ -61,7 +65,8 @@ class NodeGroup:
 
     Raises:
         ParameterError: a file cannot be read.
-        NameTaken: on entering, with ``domain`` None: the domain has a node of the same name.
+        NameTaken: on entering: the domain has a node of the same name. Certain for groups of this
+            user on this host; others, looked for with ``domain`` None only, discovery may miss.
     """
 
     def __init__(self, nodes: Iterable[str], parameters: Mapping[str, Mapping[str, Any]],
@@ -79,10 +84,14 @@ class NodeGroup:
 
     def __enter__(self) -> NodeGroup:
         self._folder = tempfile.TemporaryDirectory(prefix='ixgs_nodes_')
+        self._claims = ExitStack()
+        domain = domain_of_environment() if self.domain is None else self.domain
         try:
+            self._claims.enter_context(
+                claimed_names(domain, [self.full_name(name) for name in self.nodes]))
             self.station = Station(self.domain, 'ixgs_supervisor')
             if self.domain is None:
-                self._check_names()
+                self._look_for_names(domain)
             for name in self.nodes:
                 self._start(name)
         except BaseException:
@@ -144,23 +153,25 @@ class NodeGroup:
             reader.join(1.0)
         if hasattr(self, 'station'):
             self.station.close()
+        self._claims.close()
         self._folder.cleanup()
         if any(process.returncode < 0 for process in self._processes.values()):
             remove_orphans()
         return {name: process.returncode for name, process in self._processes.items()}
 
-    def _check_names(self) -> None:
-        """Raise NameTaken if the domain has a node of ours: both would act on every request."""
-        wanted = {self.full_name(name) for name in self.nodes}
+    def _look_for_names(self, domain: int) -> None:
+        """Raise NameTaken if a node of ours is discovered: both would act on every request."""
         end = time.monotonic() + DISCOVERY_S
         while time.monotonic() < end:
-            there = self.station.node.get_node_names_and_namespaces()
-            taken = wanted.intersection(f'{space}/{name}' for name, space in there)
-            if taken:
-                domain = os.environ.get('ROS_DOMAIN_ID', '0')
-                raise NameTaken(f'{", ".join(sorted(taken))} runs already on ROS domain {domain}; '
-                                'expected to be alone: end it, or set another ROS_DOMAIN_ID')
+            found = self._found()
+            if found:
+                raise NameTaken(taken(domain, ', '.join(found)))
             time.sleep(0.05)
+
+    def _found(self) -> list[str]:
+        there = self.station.node.get_node_names_and_namespaces()
+        names = {f'{space}/{name}' for name, space in there}
+        return sorted(names.intersection(self.full_name(name) for name in self.nodes))
 
     def _start(self, name: str) -> None:
         file = Path(self._folder.name) / f'{name}.yaml'

@@ -18,9 +18,10 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from ixgs.msg import ShotReport
-from ixgs_ros.ros import conductor, qos
+from ixgs_ros.ros import conductor, processes, qos
 from ixgs_ros.ros.conductor import TransitionRefused
-from ixgs_ros.ros.processes import NameTaken, NodeDied, NodeGroup
+from ixgs_ros.ros.domain import NameTaken
+from ixgs_ros.ros.processes import NodeDied, NodeGroup
 from ixgs_ros.verdict import Code
 
 PARAMETERS = Path(__file__).resolve().parents[2] / 'config' / 'params.yaml'
@@ -190,3 +191,12 @@ def test_a_second_set_of_nodes_on_the_same_domain_is_refused_and_disturbs_nothin
         # Another node has room beside it.
         with NodeGroup(('acquisition',), {}, None) as second:
             second.bring_up()
+
+
+def test_a_node_that_discovery_finds_is_not_joined_by_another_of_its_name(ros, monkeypatch):
+    # As of another host or user: no lock tells of it.
+    ros.node('standardizer', namespace='/carm')
+    monkeypatch.setattr(processes, 'DISCOVERY_S', 60.0)
+    with pytest.raises(NameTaken, match=f'/carm/standardizer runs already on ROS domain '
+                                        f'{ros.domain}'):
+        NodeGroup(('standardizer',), {}, None).__enter__()
