@@ -18,6 +18,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from ixgs_ros.ros.domain import private_environment
 
 POLL_S = 0.01
+# How long closing may have to wait for the thread.
+SPIN_S = 0.1
 
 
 class NoAnswer(TimeoutError):
@@ -44,6 +46,7 @@ class Station:
         self.node = rclpy.create_node(name, context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
+        self._closing = False
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
         self._thread.start()
 
@@ -58,8 +61,10 @@ class Station:
         """End the thread and leave the domain; calling it again does nothing."""
         if not self.context.ok():
             return
-        self._executor.shutdown()
+        # The thread first: an executor shut down while its thread is about to wait may never wake.
+        self._closing = True
         self._thread.join()
+        self._executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()
 
@@ -103,6 +108,7 @@ class Station:
 
     def _spin(self) -> None:
         try:
-            self._executor.spin()
+            while not self._closing:
+                self._executor.spin_once(timeout_sec=SPIN_S)
         except ExternalShutdownException:
             return
