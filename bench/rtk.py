@@ -28,12 +28,12 @@ from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.ct import Ct
 from ixgs_ros.simulation.ray_caster import RayCaster
-from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.simulation.target import spine_target
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _ct import load
 from _rtk_peer import RtkPeer
 
 RADIUS, INSIDE = 0.080, 0.076
@@ -44,16 +44,6 @@ PHOTONS = 1e4
 FIRST_SEED = 11
 PEAK, WATER = 40.0, 20.0   # 1/m
 CHUNK = 20
-
-
-def load(path: str) -> Ct:
-    """Return a CT: 'lidc', 'phantom', a file, or .npz with hu and spacing_mm."""
-    if not path.endswith('.npz'):
-        return load_ct(path)
-    data = np.load(path)
-    # spacing_mm is (z, y, x), as the array.
-    spacing = 1e-3 * np.asarray(data['spacing_mm'], dtype=np.float64)[::-1]
-    return Ct(data['hu'].astype(np.float32), np.diag([*spacing, 1.0]))
 
 
 def scene(ct: Ct) -> tuple[np.ndarray, np.ndarray]:

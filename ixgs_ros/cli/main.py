@@ -91,8 +91,9 @@ def _dispatch(arguments: list[str]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code (docs/contracts.md)."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C does: unwind, so that nodes, bags and temporary folders are closed.
+    # All as Ctrl-C does: unwind, so that nodes, bags and temporary folders are closed. SIGINT too:
+    # a shell starts background jobs with it ignored, yet supervisors of ROS nodes end them by it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         apply_defaults(os.environ)

@@ -11,7 +11,6 @@ import numpy as np
 
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.held_out import weighted_rms
-from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Verdict
 from ixgs_ros.volume.grid import Region
@@ -24,18 +23,11 @@ SAME_ANGLE = np.deg2rad(0.02)
 # ... and the images agree to this; photon noise of two exposures is about 0.1 in line integrals.
 SAME_IMAGE = 0.15
 # Consistency is judged once the model has seen this many views.
-LEAST_VIEWS = 5
-# A shot is inconsistent if the model leaves more than this share of the image's structure. On a
-# real chest wider than the field, good shots left up to 0.8 at six to ten views and 0.4 later;
-# images of another view, mirrored or turned by 25° left 0.9 to 2, but for one in twelve.
-MOST_UNEXPLAINED = 0.9
-# Shots are judged only where the model left at most this much of the median shot before it came.
-MOST_USUAL = 0.7
-# What lies beyond the region is known badly but smooth in the image: polynomials up to this degree
-# are not counted as structure. They hold the exposure offset, too.
-SMOOTH_DEGREE = 4
-# How far the scale of a view may be off.
-SCALES = (0.9, 1.1)
+LEAST_VIEWS = 6
+# A shot is inconsistent if its agreement with the model is less than this share of the lowest
+# among the last LAST accepted shots: how well a model foretells differs from body to body
+# (docs/decisions/0007), so the shots before are the only yardstick there is.
+LEAST_SHARE, LAST = 0.75, 5
 
 
 def check_size(shot: Shot) -> Verdict | None:
@@ -108,49 +100,23 @@ def _same_place(shot: Shot, other: Shot) -> Verdict | None:
                    f'image differs by {difference:.3f}, expected more than {SAME_IMAGE}')
 
 
-def unexplained(m: Measurement, image: np.ndarray) -> float:
-    """Return the share of an image's structure that a model leaves: 0 all explained, 1 nothing.
-
-    Structure is what polynomials over the image cannot fit; weighted squares.
+def check_consistency(found: float, views: int, before: Sequence[float]) -> Verdict | None:
+    """Refuse a shot that the model foretells much worse than those before.
 
     Args:
-        m: the measurement.
-        image: (h, w) line integrals of the model.
-    """
-    root = np.sqrt(m.weights.astype(np.float64)).ravel()
-    v, u = np.meshgrid(*(np.linspace(-1.0, 1.0, n) for n in image.shape), indexing='ij')
-    smooth = np.stack([u**i * v**j for i in range(SMOOTH_DEGREE + 1)
-                       for j in range(SMOOTH_DEGREE + 1 - i)], axis=-1)
-    basis, _ = np.linalg.qr(smooth.reshape(len(root), -1) * root[:, np.newaxis])
-
-    def structure(values: np.ndarray) -> np.ndarray:
-        weighted = values.ravel() * root
-        return weighted - basis @ (basis.T @ weighted)
-
-    measured, modelled = structure(m.values), structure(image)
-    scale = np.clip((measured @ modelled) / max(modelled @ modelled, 1e-12), *SCALES)
-    left = measured - scale * modelled
-    return float(left @ left / max(measured @ measured, 1e-12))
-
-
-def check_consistency(share: float, views: int, before: Sequence[float]) -> Verdict | None:
-    """Refuse a shot that the model cannot explain, though it explained the others.
-
-    Args:
-        share: what the model leaves of the new image, see :func:`unexplained`.
+        found: the new shot's `agreement` with the model.
         views: in the model.
-        before: what it left of the accepted shots when they came.
+        before: that of the accepted shots when they came.
     """
-    usual = float(np.median(before)) if before else float('nan')
-    # A model that foretold the shots before no better cannot tell a wrong pose from its own gaps.
-    if views < LEAST_VIEWS or usual > MOST_USUAL:
+    if views < LEAST_VIEWS or len(before) < LAST:
         return None
-    limit = max([MOST_UNEXPLAINED, *before])
-    if share <= limit:
+    lowest = min(before[-LAST:])
+    if not found < LEAST_SHARE * lowest:
         return None
-    return Verdict(Code.INCONSISTENT, f"the model leaves {share:.2f} of the image's structure "
-                   f'unexplained, expected at most {limit:.2f} (the shots before left '
-                   f'{usual:.2f}): is the pose wrong or inverted, or did the patient move?')
+    return Verdict(Code.INCONSISTENT, f"the image's structure agrees with the model's by "
+                   f'{found:.2f}, expected at least {LEAST_SHARE * lowest:.2f} (the last {LAST} '
+                   f'shots: {lowest:.2f} and more): is the pose wrong or inverted, or did the '
+                   'patient move?')
 
 
 def largest_angle(views: list[View]) -> float:

@@ -20,8 +20,8 @@ class ShotFit:
         residual: weighted RMS of measured minus model, line integrals; NaN before the first fit.
         exposure_offset: added to the model's line integrals.
         scale: multiplies them.
-        unexplained: share of the image's structure the model left when the shot came; NaN if there
-            was no model yet.
+        agreement: correlation of the image's structure with what the model foretold when the
+            shot came; NaN if there was no model yet.
         pose_correction: ``corrected source from reported source``.
     """
 
@@ -30,7 +30,7 @@ class ShotFit:
     residual: float = float('nan')
     exposure_offset: float = 0.0
     scale: float = 1.0
-    unexplained: float = float('nan')
+    agreement: float = float('nan')
     pose_correction: RigidTransform = field(default_factory=RigidTransform)
 
     @property

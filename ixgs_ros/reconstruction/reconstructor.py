@@ -15,6 +15,7 @@ from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks, state
+from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -76,6 +77,8 @@ class Reconstructor:
 
     def add_shots(self, shots: Iterable[Shot]) -> list[ShotFit]:
         """Take several shots at once, with one new start instead of one model after another.
+
+        No model foretells them, so nothing is refused as INCONSISTENT, now or by their yardstick.
 
         Raises:
             Refusal: one of them cannot be used; those before it are in, the others not.
@@ -159,7 +162,7 @@ class Reconstructor:
         for k, shot in enumerate(self._shots):
             arrays |= state.shot_arrays(shot, f'shots/{k}/')
         fits = [self.fits[shot.id] for shot in self._shots]
-        arrays['fits'] = np.array([[fit.residual, fit.unexplained] for fit in fits]).reshape(-1, 2)
+        arrays['fits'] = np.array([[fit.residual, fit.agreement] for fit in fits]).reshape(-1, 2)
         if self.region is not None:
             arrays['region'] = np.stack([self.region.center, self.region.size])
         if self._solution is not None:
@@ -178,9 +181,9 @@ class Reconstructor:
         result = cls(config)
         result._shots = [state.shot_from(arrays, f'shots/{k}/')
                          for k in range(len(arrays['fits']))]
-        for shot, (residual, unexplained) in zip(result._shots, arrays['fits'], strict=True):
+        for shot, (residual, agreed) in zip(result._shots, arrays['fits'], strict=True):
             result.fits[shot.id] = ShotFit(shot.id, Verdict(Code.ACCEPTED, 'resumed'),
-                                           float(residual), unexplained=float(unexplained))
+                                           float(residual), agreement=float(agreed))
         if 'region' in arrays:
             result.region = Region(*arrays['region'])
         if 'held_out' in arrays and result.region is not None:
@@ -211,8 +214,8 @@ class Reconstructor:
         return GaussianModel.empty() if self._solution is None else self._solution.body.whole()
 
     def _judge(self, shot: Shot) -> tuple[Verdict, Region | None, float]:
-        """Return the verdict, the region with this shot, and the share it leaves unexplained."""
-        region, share = self.region, float('nan')
+        """Return the verdict, the region with this shot, and its agreement with the model."""
+        region, agreed = self.region, float('nan')
         if shot.quantity != self.config.quantity:
             raise ValueError(f'expected shots of quantity {self.config.quantity!r}, got '
                              f'{shot.quantity!r}')
@@ -223,10 +226,11 @@ class Reconstructor:
             verdict = checks.check_overlap(shot, region)
         if verdict is None and self._solution is not None:
             m = measure(shot, self._solution.region.center, self.config)
-            share = checks.unexplained(m, self._projector.render(self._solution.body, m))
-            before = [f.unexplained for f in self.fits.values() if not np.isnan(f.unexplained)]
-            verdict = checks.check_consistency(share, self.views, before)
-        return verdict or Verdict(Code.ACCEPTED, f'view {self.views + 1}'), region, share
+            agreed = agreement(m.values, self._projector.render(self._solution.body, m),
+                               (m.weights > 0) | (m.held_out > 0))
+            before = [f.agreement for f in self.fits.values() if not np.isnan(f.agreement)]
+            verdict = checks.check_consistency(agreed, self.views, before)
+        return verdict or Verdict(Code.ACCEPTED, f'view {self.views + 1}'), region, agreed
 
     def _region_with(self, shot: Shot) -> tuple[Region | None, Verdict | None]:
         """Return the automatic region of all shots and this one, or why there cannot be one."""
@@ -240,12 +244,12 @@ class Reconstructor:
 
     def _accept(self, shot: Shot) -> ShotFit:
         """Check and remember a shot; raise a Refusal and change nothing if it is not accepted."""
-        verdict, region, share = self._judge(shot)
+        verdict, region, agreed = self._judge(shot)
         if not verdict.accepted:
             raise Refusal(verdict.code, verdict.message)
         self.region = region
         self._shots.append(shot)
-        self.fits[shot.id] = ShotFit(shot.id, verdict, unexplained=share)
+        self.fits[shot.id] = ShotFit(shot.id, verdict, agreement=agreed)
         self.revision += 1
         return self.fits[shot.id]
 

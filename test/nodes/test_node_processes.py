@@ -138,8 +138,12 @@ RUN = [sys.executable, '-m', 'ixgs_ros.cli.main', 'run', '--nodes', ','.join(FRO
 
 
 def _started(command):
-    """Start ``ixgs run`` and return it with its nodes' pids once they are active."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    """Start ``ixgs run`` and return it with its nodes' pids once they are active.
+
+    As a shell starts a job in the background: with SIGINT ignored.
+    """
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     for line in process.stderr:
         if 'are active' in line:
             break

@@ -233,7 +233,11 @@ def moved(shot, rotation=(0, 0, 0), translation=(0, 0, 0)):
 
 @pytest.fixture(scope='module')
 def eight_views():
-    return reconstruct(take(BODY, VIEWS[:8]), 80)
+    reconstructor = Reconstructor(configure())
+    for shot in take(BODY, VIEWS[:8]):
+        reconstructor.add_shot(shot)
+        reconstructor.refine(10)
+    return reconstructor
 
 
 def bad_shots():
@@ -316,9 +320,13 @@ def test_an_empty_state_resumes():
     assert resumed.views == 0 and len(resumed.model) == 0
 
 
-def test_a_model_that_foretold_nothing_yet_refuses_nothing():
-    poor, good = [0.88, 0.87, 0.95], [0.2, 0.3, 0.25]
-    assert checks.check_consistency(2.0, 8, poor) is None
-    assert checks.check_consistency(2.0, 8, good).code is Code.INCONSISTENT
-    # What an accepted shot left, a later one may leave as well.
-    assert checks.check_consistency(1.1, 8, [*good, 1.2]) is None
+def test_a_shot_is_judged_by_how_well_those_before_it_were_foretold():
+    well, badly = [0.5, 0.8, 0.9, 0.85, 0.95, 0.9], [0.3, 0.2, 0.35, 0.3, 0.4]
+    assert checks.check_consistency(0.55, 6, well).code is Code.INCONSISTENT
+    assert checks.check_consistency(0.62, 6, well) is None
+    # A model that foretells badly tells good from bad no better ...
+    assert checks.check_consistency(0.2, 6, badly) is None
+    # ... and without enough shots before, or a structure to compare, there is no yardstick.
+    assert checks.check_consistency(0.1, 5, well) is None
+    assert checks.check_consistency(0.1, 8, well[:4]) is None
+    assert checks.check_consistency(float('nan'), 8, well) is None
