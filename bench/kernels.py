@@ -1,7 +1,7 @@
 """Times of the Gaussian kernels on this machine: ./ixgs bench kernels [--help].
 
 Every figure is the least of several runs, in milliseconds of CPU time of all threads (wall time on
-a shared machine measures the others).
+a shared machine measures the others); with --device cuda, of time on the GPU.
 """
 
 from __future__ import annotations
@@ -47,6 +47,12 @@ def view_of(size: int) -> View:
     return View(k, RigidTransform(rotation, -DISTANCE * rotation[:, 2]), size, size)
 
 
+def grid_of(voxels: int) -> VoxelGrid:
+    """Return the grid of ``voxels``³ around the scene."""
+    spacing = 0.192 / voxels
+    return VoxelGrid(np.full(3, -0.5 * (voxels - 1) * spacing), np.full(3, spacing), (voxels,) * 3)
+
+
 def least_ms(work: Callable[[], object], repeats: int) -> float:
     """Return the least CPU time of a call, milliseconds."""
     work()
@@ -77,8 +83,7 @@ def image_rows(count: int, size: int, repeats: int, threads: int | None) -> dict
 def volume_rows(count: int, voxels: int, repeats: int, threads: int | None) -> dict[str, float]:
     """Return the times of a voxelization of the whole scene and of total variation by name."""
     model, splatter = scene(count), CpuSplatter(threads=threads)
-    spacing = 0.192 / voxels
-    grid = VoxelGrid(np.full(3, -0.5 * (voxels - 1) * spacing), np.full(3, spacing), (voxels,) * 3)
+    grid = grid_of(voxels)
     volume, gradients = splatter.voxelize(model, grid), Gradients.zeros(count)
     work = np.empty((2, *volume.shape), np.float32)
     return {name: least_ms(call, repeats) for name, call in {
@@ -100,6 +105,19 @@ def print_rows(label: str, rows: dict[str, float]) -> None:
         print(f'| {label} | {name} | {ms:.2f} |', flush=True)
 
 
+def run_on_cuda(arguments: argparse.Namespace) -> int:
+    """Print the table of the CUDA back end; return the exit code."""
+    # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    try:
+        from _kernels_cuda import run
+    except ModuleNotFoundError as error:
+        print(f'kernels: expected torch and triton, {error.name} is not installed: see '
+              'docs/gpu.md', file=sys.stderr)
+        return 2
+    return run(arguments)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; return the exit code."""
     parser = argparse.ArgumentParser(prog='kernels', description=__doc__)
@@ -111,7 +129,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help='edges of the volume, voxels')
     parser.add_argument('--repeats', type=int, default=10, help='runs of which the least counts')
     parser.add_argument('--threads', type=int, help='threads; all cores by default')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu',
+                        help='where to run; cuda needs what docs/gpu.md says')
     arguments = parser.parse_args(argv)
+    if arguments.device == 'cuda':
+        return run_on_cuda(arguments)
     print(f'{machine()}; CPU milliseconds, least of {arguments.repeats}')
     print('| Gaussians | on | kernel | ms |\n|---|---|---|---|')
     for count in arguments.counts:

@@ -32,7 +32,7 @@ def names(set_):
     return [normalized(line.split('[')[0]) for line in lines(REQUIREMENTS / f'{set_}.txt')]
 
 
-@pytest.mark.parametrize('set_', ['run', 'test', 'colcon', 'bench'])
+@pytest.mark.parametrize('set_', ['run', 'test', 'colcon', 'bench', 'cuda'])
 def test_every_requirement_is_pinned(set_):
     assert [name for name in names(set_) if name not in pins()] == []
 

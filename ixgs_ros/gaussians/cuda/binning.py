@@ -62,7 +62,8 @@ def bin_boxes(centers: torch.Tensor, halves: torch.Tensor, size: tuple[int, ...]
     low = torch.ceil((centers - halves).clamp(min=0)).long()
     high = torch.floor(torch.minimum(centers + halves, last_pixel)).long()
     first = low // edge
-    extent = torch.where(halves >= 0, high // edge - first + 1, 0).clamp(min=0)
+    # A box that holds no pixel along an axis, as a negative half extent does, is left out.
+    extent = torch.where(high >= low, high // edge - first + 1, 0)
     counts = extent.prod(dim=1)
     gaussians = torch.repeat_interleave(torch.arange(len(centers), device=device), counts)
     rank = (torch.arange(len(gaussians), device=device)

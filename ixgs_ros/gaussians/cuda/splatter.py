@@ -42,7 +42,7 @@ def usable_device(device: torch.device | str) -> torch.device:
     if device.type == 'cpu' and triton.knobs.runtime.interpret:
         return device
     if device.type != 'cuda':
-        raise RuntimeError(f"expected a CUDA device, got {str(device)!r}: on a CPU use CpuSplatter")
+        raise RuntimeError(f'expected a CUDA device, got {device}: on a CPU use CpuSplatter')
     if not torch.cuda.is_available():
         raise RuntimeError('expected a CUDA device, torch sees none: install an NVIDIA driver and '
                            'a torch built for CUDA (docs/gpu.md), or use CpuSplatter')

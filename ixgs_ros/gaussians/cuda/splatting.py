@@ -1,8 +1,8 @@
 """The image as a sum of footprints over tiles, and the image's moments under each footprint.
 
-The forward pass is a program a tile: it walks the tile's list (`binning`) and adds, in the order of
-the Gaussians, so no two programs write the same pixel. The backward pass is a program a Gaussian:
-it walks the pixels of its bounding box and sums. Neither needs atomics, and both give the same bits
+The forward pass is a program a tile: it walks the tile's list (`binning`) and adds in the order of
+the Gaussians; no two programs write the same pixel. The backward pass is a program a Gaussian: it
+walks the pixels of its bounding box and sums. Neither needs atomics, and both give the same bits
 at every run.
 """
 

@@ -1,7 +1,7 @@
 """Gaussians evaluated at the points of a box, and the gradient of a loss on the box, in Triton.
 
 The box is any orthonormal frame with a spacing along each axis: a voxel grid, a part of one, or
-(one layer deep) an oblique plane. A deviation d from the centre, in its index units, is whitened by
+(one layer deep) an oblique plane. A deviation d from the centre, in index units, is whitened by
 
     w = diag(1/s) (frame R)ᵀ diag(spacing) d,   e = exp(-½ |w|²)
 
