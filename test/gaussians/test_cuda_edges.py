@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ixgs_ros.gaussians import reference
-from ixgs_ros.gaussians.cuda.model import DeviceModel
+from ixgs_ros.gaussians.cuda.model import DeviceGradients, DeviceModel
 from ixgs_ros.gaussians.cuda.splatter import CudaSplatter
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.rigid import RigidTransform
@@ -147,6 +147,16 @@ def test_a_model_goes_to_the_device_and_back():
     expected = GaussianModel.concatenate([model.select(keep), other])
     for name, block in device_model.to_host().blocks().items():
         np.testing.assert_array_equal(block, getattr(expected, name))
+
+
+def test_gradients_add_up():
+    """Those of an image and of a volume, weighted, as a loss of two terms needs them."""
+    total, one = DeviceGradients.zeros(3, DEVICE), DeviceGradients.zeros(3, DEVICE)
+    one.means += 2.0
+    one.densities -= 1.0
+    total.add(one)
+    total.add(one, factor=0.5)
+    assert (total.to_host().means == 3.0).all() and (total.to_host().densities == -1.5).all()
 
 
 def test_warm_up_runs_every_kernel():
