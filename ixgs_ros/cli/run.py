@@ -16,6 +16,8 @@ from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.settings import parse_setting
 from ixgs_ros.nodes import table
 from ixgs_ros.session.parameters_file import load_parameters
+from ixgs_ros.simulation.ct import CtError
+from ixgs_ros.simulation.sources import check_source
 
 POLL_S = 0.2
 
@@ -45,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
     for rule in args.remap:
         if ':=' not in rule:
             raise CliError(f'--remap {rule}: expected FROM:=TO')
+    if args.simulate is not None:
+        try:
+            check_source(args.simulate)
+        except CtError as error:
+            raise CliError(f'--simulate: {error}') from error
     own = {'simulator': {'ct': args.simulate}} if args.simulate is not None else {}
     arguments = [word for rule in args.remap for word in ('-r', rule)]
     return _watch(names, {'/**': everyone, **own}, args.params, arguments)

@@ -7,6 +7,24 @@ from pathlib import Path
 from ixgs_ros.simulation import ct_dicom, ct_files, lidc, phantom
 from ixgs_ros.simulation.ct import Ct, CtError
 
+PHANTOMS = ('phantom', 'phantom+screws')
+LIDC = 'lidc'
+
+
+def check_source(source: str | Path) -> None:
+    """Raise a CtError unless this is a place that a CT can come from; reads nothing of it."""
+    path = Path(source)
+    if str(source) in (LIDC, *PHANTOMS) or path.is_dir():
+        return
+    if not path.exists():
+        raise CtError(f'{path}: there is no such file; expected a folder with a DICOM series, a '
+                      "NIfTI or NRRD file, 'lidc' or 'phantom'")
+    if path.name.endswith('.dcm'):
+        raise CtError(f'{path}: expected the folder of a DICOM series, got a single file')
+    if not path.name.endswith(('.nii', '.nii.gz', '.nrrd', '.nhdr')):
+        raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
+                      '.nii.gz, .nrrd or .nhdr')
+
 
 def load_ct(source: str | Path) -> Ct:
     """Load a CT.
@@ -19,21 +37,14 @@ def load_ct(source: str | Path) -> Ct:
     Raises:
         CtError: there is no such source, or it is not a usable CT.
     """
-    if str(source) == 'lidc':
+    check_source(source)
+    if str(source) == LIDC:
         return lidc.load_lidc()
-    if str(source) in ('phantom', 'phantom+screws'):
+    if str(source) in PHANTOMS:
         return phantom.lumbar_phantom(screws=str(source).endswith('screws'))
     path = Path(source)
     if path.is_dir():
         return ct_dicom.load_dicom_folder(path)
-    if not path.exists():
-        raise CtError(f'{path}: there is no such file; expected a folder with a DICOM series, a '
-                      "NIfTI or NRRD file, 'lidc' or 'phantom'")
     if path.name.endswith(('.nii', '.nii.gz')):
         return ct_files.load_nifti(path)
-    if path.name.endswith(('.nrrd', '.nhdr')):
-        return ct_files.load_nrrd(path)
-    if path.name.endswith('.dcm'):
-        raise CtError(f'{path}: expected the folder of a DICOM series, got a single file')
-    raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
-                  '.nii.gz, .nrrd or .nhdr')
+    return ct_files.load_nrrd(path)

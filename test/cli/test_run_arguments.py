@@ -13,6 +13,7 @@ from ixgs_ros.cli.settings import parse_setting
     (['--set', 'region.size=[0.1'], '--set region.size=[0.1: expected a number'),
     (['--set', 'seeds=1'], "did you mean 'seed'"),
     (['--remap', 'image'], '--remap image: expected FROM:=TO'),
+    (['--simulate', '/nowhere.nii'], '--simulate: /nowhere.nii: there is no such file'),
     (['--params', '/nowhere.yaml'], '/nowhere.yaml: No such file'),
 ])
 def test_bad_calls_of_run_start_no_node(capsys, arguments, words):
