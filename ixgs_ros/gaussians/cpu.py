@@ -6,13 +6,19 @@ as ``out`` allocates nothing. All results are the same bits whatever the number 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
 
 import numpy as np
 
-from ixgs_ros.gaussians import projection, splatting, voxelization
-from ixgs_ros.gaussians.model import check_block, GaussianModel, Gradients
+from ixgs_ros.gaussians import projection, projection_gradient, splatting, voxelization
+from ixgs_ros.gaussians.footprints import Footprints, ViewGradient
+from ixgs_ros.gaussians.model import (
+    check_array,
+    check_block,
+    check_finite,
+    GaussianModel,
+    Gradients,
+)
 from ixgs_ros.gaussians.team import team_of
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
@@ -20,47 +26,6 @@ from ixgs_ros.volume.grid import VoxelGrid
 from ixgs_ros.volume.plane import Plane
 
 LOWEST_CUT, HIGHEST_CUT = 1.0, 10.0
-
-
-@dataclass
-class Footprints:
-    """The 2-D Gaussians of a model in a view.
-
-    Args:
-        model: what was projected; it must not change until the footprints are projected anew.
-        view: from where.
-        scales: (N, 3) float32 standard deviations, metres.
-        table: (N, 10) float32; its columns are in `splatting`.
-    """
-
-    model: GaussianModel
-    view: View
-    scales: np.ndarray
-    table: np.ndarray
-
-    def __len__(self) -> int:
-        """Return the number of Gaussians, seen or not."""
-        return len(self.table)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the image, pixels."""
-        return self.view.height, self.view.width
-
-    @property
-    def seen(self) -> np.ndarray:
-        """Which Gaussians touch the image, (N,) bool."""
-        return self.table[:, splatting.HALF_WIDTH] >= 0
-
-    @property
-    def centers(self) -> np.ndarray:
-        """The footprints' centres (u, v), (N, 2) pixels; 0 where not seen."""
-        return self.table[:, [splatting.U, splatting.V]]
-
-    @property
-    def factors(self) -> np.ndarray:
-        """Line integral through the centre for a density of 1/m, (N,) metres; 0 if not seen."""
-        return self.table[:, splatting.FACTOR]
 
 
 def kept_in_plane(cut: float) -> float:
@@ -72,21 +37,6 @@ def kept_in_space(cut: float) -> float:
     """Return the part of a 3-D Gaussian's mass within the Mahalanobis distance ``cut``."""
     return (math.erf(cut / math.sqrt(2.0))
             - math.sqrt(2.0 / math.pi) * cut * math.exp(-0.5 * cut * cut))
-
-
-def check_array(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise unless ``array`` is a C-contiguous float32 array of the given shape.
-
-    Raises:
-        TypeError: it is no array, or its dtype differs.
-        ValueError: its shape or memory order differs.
-    """
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
-        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f'expected {name} as a float32 array, got {kind}')
-    if array.shape != shape or not array.flags.c_contiguous:
-        raise ValueError(f'expected {name} of shape {shape}, C-contiguous, got {array.shape} with '
-                         f'strides {array.strides}')
 
 
 class CpuSplatter:
@@ -120,9 +70,10 @@ class CpuSplatter:
             out: footprints to write over instead of new ones; its arrays are kept if they fit.
 
         Raises:
-            ValueError: a Gaussian is not finite, has a zero quaternion or a zero scale.
+            ValueError: a Gaussian is not finite, has a zero scale or no unit quaternion.
         """
         model.check_layout()
+        check_finite('densities', model.densities)
         count = len(model)
         if out is None or len(out) != count:
             out = Footprints(model, view, np.empty((count, 3), np.float32),
@@ -148,6 +99,7 @@ class CpuSplatter:
         shape = footprints.shape
         densities = footprints.model.densities if densities is None else densities
         check_block('densities', densities, len(footprints))
+        check_finite('densities', densities)
         image = self._result('image', out, shape)
         parts = self._array('parts', (splatting.PARTS, *splatting.padded_shape(shape)))
         self._team.run(splatting.splat, splatting.PARTS, footprints.table, densities,
@@ -164,31 +116,30 @@ class CpuSplatter:
             d_image: (H, W) float32, d loss / d rendered image.
             out: gradients to write over (not added to).
         """
-        model = footprints.model
+        model = self._projected(footprints)
         out = self._gradients(out, len(model))
         moments = self._gather(footprints, d_image)
-        self._team.run(projection.chain, len(model), model.means, footprints.scales,
+        self._team.run(projection_gradient.chain, len(model), model.means, footprints.scales,
                        model.quaternions, model.densities[:, np.newaxis],
                        footprints.view.packed(), footprints.table, moments, out.means,
                        out.log_scales, out.quaternions, out.densities[:, np.newaxis])
         return out
 
-    def pose_gradient(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:
-        """Return d loss / d pose of the view, (6,) float64.
+    def view_gradient(self, footprints: Footprints, d_image: np.ndarray) -> ViewGradient:
+        """Return d loss / d pose and d loss / d intrinsics of the view.
 
-        The pose is a small motion of the body in the source frame: a rotation vector about the
-        source (rad), then a translation (m), so that `source_from_reference` becomes
-        `RigidTransform.from_rotation_vector(pose[:3], pose[3:]) @ source_from_reference`. About
-        another pivot c, given in the source frame, the first three are `g[:3] - cross(c, g[3:])`.
+        Args:
+            footprints: from :meth:`project`; its model must be unchanged since.
+            d_image: (H, W) float32, d loss / d rendered image.
         """
-        model, count = footprints.model, len(footprints)
+        model, count = self._projected(footprints), len(footprints)
         moments = self._gather(footprints, d_image)
-        turn, shift = self._array('turn', (count, 3)), self._array('shift', (count, 3))
-        self._team.run(projection.chain_pose, count, model.means, footprints.scales,
+        parts = self._array('view', (count, projection_gradient.VIEW_COLUMNS))
+        self._team.run(projection_gradient.chain_view, count, model.means, footprints.scales,
                        model.quaternions, model.densities[:, np.newaxis],
-                       footprints.view.packed(), footprints.table, moments, turn, shift)
-        return np.concatenate([turn.sum(axis=0, dtype=np.float64),
-                               shift.sum(axis=0, dtype=np.float64)])
+                       footprints.view.packed(), footprints.table, moments, parts)
+        total = parts.sum(axis=0, dtype=np.float64)
+        return ViewGradient(total[:6], total[6:])
 
     def moments(self, footprints: Footprints, d_image: np.ndarray,
                 out: np.ndarray | None = None) -> np.ndarray:
@@ -239,7 +190,7 @@ class CpuSplatter:
         image = self.render(footprints)
         self.gradient(footprints, image)
         self.moments(footprints, image)
-        self.pose_gradient(footprints, image)
+        self.view_gradient(footprints, image)
         grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (2, 2, 2))
         self.voxelize_gradient(model, grid, self.voxelize(model, grid))
 
@@ -252,6 +203,7 @@ class CpuSplatter:
     def _prepare(self, model: GaussianModel, frame: np.ndarray,
                  shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         model.check_layout()
+        check_finite('densities', model.densities)
         count = len(model)
         scales = self._array('scales', (count, 3))
         table = self._array('box', (count, voxelization.BOX_COLUMNS))
@@ -272,6 +224,7 @@ class CpuSplatter:
     def _pad(self, name: str, image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return the padded form of an image or volume, flat."""
         check_array(name, image, shape)
+        check_finite(name, image)
         padded = self._array('padded', splatting.padded_shape(shape))
         splatting.pad(image, padded)
         return padded.reshape(-1)
@@ -297,6 +250,15 @@ class CpuSplatter:
         for name, array in out.blocks().items():
             check_block(name, array, count)
         return out
+
+    @staticmethod
+    def _projected(footprints: Footprints) -> GaussianModel:
+        """Return the model of footprints, which must not have grown or shrunk since."""
+        model = footprints.model
+        for name, block in model.blocks().items():
+            check_block(name, block, len(footprints))
+        check_finite('densities', model.densities)
+        return model
 
     @staticmethod
     def _raise_if(bad: int, model: GaussianModel) -> None:

@@ -9,6 +9,25 @@ import numpy as np
 
 # Columns of each block; None is a plain vector.
 BLOCKS: dict[str, int | None] = {'means': 3, 'log_scales': 3, 'quaternions': 4, 'densities': None}
+# How far a quaternion's norm may be from 1: round-off and a small step pass (they are normalised
+# where they are used), a vector that was never meant as a rotation does not. It is tf2's limit.
+UNIT_TOLERANCE = 0.01
+
+
+def check_array(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise unless ``array`` is a C-contiguous float32 array of the given shape.
+
+    Raises:
+        TypeError: it is no array, or its dtype differs.
+        ValueError: its shape or memory order differs.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
+        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f'expected {name} as a float32 array, got {kind}')
+    if array.shape != shape:
+        raise ValueError(f'expected {name} of shape {shape}, got {array.shape}')
+    if not array.flags.c_contiguous:
+        raise ValueError(f'expected {name} C-contiguous, got strides {array.strides}')
 
 
 def check_block(name: str, array: np.ndarray, count: int) -> None:
@@ -19,14 +38,7 @@ def check_block(name: str, array: np.ndarray, count: int) -> None:
         ValueError: its shape or memory order differs.
     """
     columns = BLOCKS[name]
-    shape = (count,) if columns is None else (count, columns)
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
-        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f'expected {name} as a float32 array, got {kind}')
-    if array.shape != shape:
-        raise ValueError(f'expected {name} of shape {shape}, got {array.shape}')
-    if not array.flags.c_contiguous:
-        raise ValueError(f'expected {name} C-contiguous, got strides {array.strides}')
+    check_array(name, array, (count,) if columns is None else (count, columns))
 
 
 @dataclass
@@ -36,7 +48,8 @@ class GaussianModel:
     Args:
         means: (N, 3) centres p in the reference frame, metres.
         log_scales: (N, 3) natural logarithms of the standard deviations s in metres.
-        quaternions: (N, 4) w, x, y, z of R (reference from principal axes); any non-zero norm.
+        quaternions: (N, 4) w, x, y, z of R (reference from principal axes); unit within 1 %, and
+            normalised where they are used.
         densities: (N,) peak densities ρ ≥ 0, 1/m.
 
     All are float32 and C-contiguous; the fields may be changed in place (the optimiser does).
@@ -95,7 +108,7 @@ class GaussianModel:
                                 for name in BLOCKS})
 
     def validate(self) -> None:
-        """Raise unless layout and values are right: finite, real rotations, no negative density.
+        """Raise unless layout and values are right: finite, unit quaternions, no negative density.
 
         Raises:
             TypeError, ValueError: naming the block, the first bad Gaussian, its value and what
@@ -108,10 +121,36 @@ class GaussianModel:
         # exp() of larger magnitudes leaves the range in which float32 products stay normal.
         _raise_at((np.abs(self.log_scales) < 16).all(axis=1), 'log_scales', self.log_scales,
                   'logarithms of metres within ±16')
-        norms = np.linalg.norm(self.quaternions, axis=1)
-        _raise_at((norms > 1e-6) & (norms < 1e6), 'quaternions', self.quaternions,
-                  'a norm between 1e-6 and 1e6')
+        check_unit(self.quaternions)
         _raise_at(self.densities >= 0, 'densities', self.densities, 'densities >= 0 (1/m)')
+
+
+def check_unit(quaternions: np.ndarray) -> None:
+    """Raise unless quaternions (N, 4) are unit within UNIT_TOLERANCE.
+
+    Raises:
+        ValueError: naming the first that is not.
+    """
+    norms = np.linalg.norm(quaternions.astype(np.float64), axis=1)
+    _raise_at(np.abs(norms - 1.0) <= UNIT_TOLERANCE, 'quaternions', quaternions,
+              f'a norm within {UNIT_TOLERANCE:.0%} of 1')
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise unless all values of a float32 array are finite.
+
+    Raises:
+        ValueError: naming the first that is not, and where.
+    """
+    with np.errstate(over='ignore', invalid='ignore'):
+        # One pass without a temporary: NaN and infinities reach the sum.
+        if np.isfinite(array.sum()):
+            return
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        at = [int(k) for k in np.unravel_index(bad[0], array.shape)]
+        raise ValueError(f'expected {name} with finite values, got {array.flat[bad[0]]} at {at} '
+                         f'({bad.size} of {array.size} are wrong)')
 
 
 def _raise_at(good: np.ndarray, name: str, array: np.ndarray, expected: str) -> None:

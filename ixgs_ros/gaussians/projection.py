@@ -1,4 +1,4 @@
-"""From Gaussians to X-ray footprints, and from image moments back to the parameters.
+"""From Gaussians to X-ray footprints.
 
 The local affine (EWA) map of a Gaussian at t = (tx, ty, tz) in the source frame, with Q the
 rotation into it, U = Q R, X = tx / tz, Y = ty / tz:
@@ -11,7 +11,8 @@ and the footprint is ρ μ exp(-½ dᵀ Σ⁻¹ d): the line integral, exact on 
 (method: docs/geometry, Zwicker et al. 2001 for the affine map; μ by Schur's complement). |Σ| is
 the squared length of B0 × B1, which does not cancel in float32.
 
-The kernels do a Gaussian a lane, all the same way; what is culled is masked when written.
+The kernels do a Gaussian a lane, all the same way; what is culled is masked when written. The way
+back, from image moments to the parameters and the view, is in `projection_gradient`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 
 from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
-from ixgs_ros.gaussians.simd import LANES, put, take
+from ixgs_ros.gaussians.simd import LANES, put
 from ixgs_ros.gaussians.splatting import (
     FACTOR,
     HALF_WIDTH,
@@ -43,9 +44,6 @@ from ixgs_ros.gaussians.vectors import (
     cross,
     dot,
     mixed,
-    plus,
-    put_quaternion_gradient,
-    put_triple,
     rotation_rows,
     take_triple,
     take_unit_quaternion,
@@ -129,7 +127,7 @@ def visible_width(p: Projection, u: float, v: float, scales: Triple, mean: Tripl
                   factor: float, size: tuple[int, int], cut: float) -> float:
     """Return the half width of a footprint; -1 if it misses the image or is culled.
 
-    And -2 if the Gaussian, or its footprint in front of the source, is not a number: its
+    And -2 if the Gaussian, its depth, or its footprint in front of the source is not a number: its
     difference with itself is then NaN, which no comparison passes.
     """
     zero, unseen, wrong = float32(0), float32(-1), float32(-2)
@@ -145,7 +143,7 @@ def visible_width(p: Projection, u: float, v: float, scales: Triple, mean: Tripl
     along = times(p.u2, scales)
     ahead = p.t[2] - cut * math.sqrt(dot(along, along))
     seen = simd.choose(ahead, SMALLEST, seen, unseen)
-    given = mean[0] + mean[1] + mean[2] + scales[0] + scales[1] + scales[2] + norm
+    given = mean[0] + mean[1] + mean[2] + scales[0] + scales[1] + scales[2] + norm + p.t[2]
     return simd.choose(given - given, zero, seen, wrong)
 
 
@@ -186,116 +184,3 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
     for i in range(begin, end):
         bad += 1 if table[i, HALF_WIDTH] < float32(-1.5) else 0
     return bad
-
-
-@njit(**INLINE)
-def covariance_gradient(p: Projection, amplitude: float, moments: tuple) -> tuple:
-    """Return the symmetric G = dL/dΣ as xx, xy, yy, and (du, dv).
-
-    L = Σ d · A e with A ∝ 1/√|Σ|, so G = ½ A Σ⁻¹ (M - m0 Σ) Σ⁻¹, M the second moments.
-    """
-    m0, mx, my, mxx, mxy, myy = moments
-    inverse = float32(1) / p.determinant
-    a, b, c = p.yy * inverse, -p.xy * inverse, p.xx * inverse
-    du, dv = amplitude * (a * mx + b * my), amplitude * (b * mx + c * my)
-    rest_xx, rest_xy, rest_yy = mxx - m0 * p.xx, mxy - m0 * p.xy, myy - m0 * p.yy
-    half = float32(0.5) * amplitude
-    left_xx, left_xy = a * rest_xx + b * rest_xy, a * rest_xy + b * rest_yy
-    left_yx, left_yy = b * rest_xx + c * rest_xy, b * rest_xy + c * rest_yy
-    return (half * (left_xx * a + left_xy * b), half * (left_xx * b + left_xy * c),
-            half * (left_yx * b + left_yy * c), du, dv)
-
-
-@njit(**INLINE)
-def center_gradient(camera: Camera, p: Projection, f0: Triple, f1: Triple, du: float, dv: float,
-                    stretch: float, mass: float) -> Triple:
-    """Return dL/dt, m⁻¹: through u and v, through b, and through |t| / tz³ in μ.
-
-    f0, f1 are dL/db; ``stretch`` is f0·b0 + f1·b1, the derivative by a common factor of b;
-    ``mass`` is dL/d ln μ.
-    """
-    inverse = float32(1) / p.t[2]
-    dx = camera.fx * (du - inverse * dot(f0, p.u2))
-    dy = camera.fy * (dv - inverse * dot(f1, p.u2))
-    radial = mass / dot(p.t, p.t)
-    return (dx * inverse + radial * p.t[0], dy * inverse + radial * p.t[1],
-            radial * p.t[2] - inverse * (stretch + dx * p.x + dy * p.y + float32(3) * mass))
-
-
-@njit(**INLINE)
-def take_moments(moments: np.ndarray, first: int, last: int) -> tuple:
-    """Return the six moments of the rows from ``first`` on."""
-    return (take(moments, first, last, 0), take(moments, first, last, 1),
-            take(moments, first, last, 2), take(moments, first, last, 3),
-            take(moments, first, last, 4), take(moments, first, last, 5))
-
-
-@njit(**INLINE)
-def footprint_gradient(camera: Camera, p: Projection, scales: Triple, amplitude: float,
-                       m: tuple) -> tuple:
-    """Return f0, f1 = dL/db (b without the scales), dL/d ln s, and dL/dt from six moments."""
-    two = float32(2)
-    gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, m)
-    e0 = mixed(two * gxx, p.b0, two * gxy, p.b1)
-    e1 = mixed(two * gxy, p.b0, two * gyy, p.b1)
-    mass = amplitude * m[0]
-    by_scale = plus(times(e0, p.b0), times(e1, p.b1))
-    stretch = by_scale[0] + by_scale[1] + by_scale[2]
-    f0, f1 = times(e0, scales), times(e1, scales)
-    dt = center_gradient(camera, p, f0, f1, du, dv, stretch, mass)
-    return f0, f1, plus(by_scale, (mass, mass, mass)), dt
-
-
-@njit(**KERNEL)
-def chain(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray,
-          densities: np.ndarray, view: np.ndarray, table: np.ndarray, moments: np.ndarray,
-          d_means: np.ndarray, d_log_scales: np.ndarray, d_quaternions: np.ndarray,
-          d_densities: np.ndarray) -> None:
-    """Write d loss / d parameters from the moments (N, 6) of d loss / d image.
-
-    ``densities`` and ``d_densities`` are (N, 1).
-    """
-    camera, last, one = read_camera(view), end - 1, float32(1)
-    for i in range(begin, end, LANES):
-        mean, s = take_triple(means, i, last), take_triple(scales, i, last)
-        quaternion = take_unit_quaternion(quaternions, i, last)
-        w, x, y, z, _ = quaternion
-        p = project_one(camera, mean, rotation_rows(w, x, y, z), s)
-        seen, factor = take(table, i, last, HALF_WIDTH), take(table, i, last, FACTOR)
-        m = take_moments(moments, i, last)
-        amplitude = take(densities, i, last, 0) * factor
-        f0, f1, by_scale, dt = footprint_gradient(camera, p, s, amplitude, m)
-        inverse = (one / s[0], one / s[1], one / s[2])
-        body = plus(cross(f0, times(p.b0, inverse)), cross(f1, times(p.b1, inverse)))
-        put_triple(d_means, i, last, combined(dt, (camera.q0, camera.q1, camera.q2)), seen)
-        put_triple(d_log_scales, i, last, by_scale, seen)
-        put_quaternion_gradient(d_quaternions, i, last, quaternion, body, seen)
-        put(d_densities, i, last, 0, factor * m[0])
-
-
-@njit(**KERNEL)
-def chain_pose(begin: int, end: int, means: np.ndarray, scales: np.ndarray,
-               quaternions: np.ndarray, densities: np.ndarray, view: np.ndarray,
-               table: np.ndarray, moments: np.ndarray, turn: np.ndarray,
-               shift: np.ndarray) -> None:
-    """Write each Gaussian's part of d loss / d pose: rotation (N, 3) and translation (N, 3).
-
-    The body moves in the source frame by t' = t + ω × t + τ and U' = U + [ω]× U. With dL/dU from
-    b0 = kx (U0 - X U2) and b1 = ky (U1 - Y U2): dL/dω = t × dL/dt + Σ U_column × dL/dU_column.
-    """
-    camera, last, one = read_camera(view), end - 1, float32(1)
-    for i in range(begin, end, LANES):
-        mean, s = take_triple(means, i, last), take_triple(scales, i, last)
-        w, x, y, z, _ = take_unit_quaternion(quaternions, i, last)
-        p = project_one(camera, mean, rotation_rows(w, x, y, z), s)
-        seen = take(table, i, last, HALF_WIDTH)
-        amplitude = take(densities, i, last, 0) * take(table, i, last, FACTOR)
-        m = take_moments(moments, i, last)
-        f0, f1, _, dt = footprint_gradient(camera, p, s, amplitude, m)
-        kx, ky = camera.fx * (one / p.t[2]), camera.fy * (one / p.t[2])
-        d0, d1 = times((kx, kx, kx), f0), times((ky, ky, ky), f1)
-        d2 = mixed(-p.x, d0, -p.y, d1)
-        around = (dot(p.u1, d2) - dot(p.u2, d1), dot(p.u2, d0) - dot(p.u0, d2),
-                  dot(p.u0, d1) - dot(p.u1, d0))
-        put_triple(turn, i, last, plus(cross(p.t, dt), around), seen)
-        put_triple(shift, i, last, dt, seen)

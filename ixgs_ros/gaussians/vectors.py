@@ -12,8 +12,13 @@ import numpy as np
 
 from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE
+from ixgs_ros.gaussians.model import UNIT_TOLERANCE
 
 Triple = tuple[float, float, float]
+
+NAN = np.float32(math.nan)
+# A little wider than what `GaussianModel.validate` allows, so that rounding refuses nothing valid.
+SQUARED_TOLERANCE = np.float32((1.001 * UNIT_TOLERANCE) ** 2)
 
 
 @njit(**INLINE)
@@ -73,10 +78,17 @@ def combined(weights: Triple, rows: tuple[Triple, Triple, Triple]) -> Triple:
 
 @njit(**INLINE)
 def take_unit_quaternion(quaternions: np.ndarray, first: int, last: int) -> tuple:
-    """Return w, x, y, z normalised, and 1 / the norm, of the rows from ``first`` on."""
+    """Return w, x, y, z normalised, and 1 / the norm, of the rows from ``first`` on.
+
+    All are NaN where the norm is off by more than `model.UNIT_TOLERANCE`: the kernels then find
+    and count the Gaussian as one that is no number.
+    """
     w, x = simd.take(quaternions, first, last, 0), simd.take(quaternions, first, last, 1)
     y, z = simd.take(quaternions, first, last, 2), simd.take(quaternions, first, last, 3)
-    inverse = float32(1) / math.sqrt(w * w + x * x + y * y + z * z)
+    one = float32(1)
+    norm = math.sqrt(w * w + x * x + y * y + z * z)
+    off = norm - one
+    inverse = simd.choose(SQUARED_TOLERANCE, off * off, one / norm, NAN)
     return w * inverse, x * inverse, y * inverse, z * inverse, inverse
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ixgs_ros.geometry.checks import checked_count
 from ixgs_ros.geometry.rigid import RigidTransform
 
 
@@ -26,7 +27,8 @@ class View:
         width: columns of the image.
 
     Raises:
-        ValueError: K has another form, a focal length is not positive, or the size is not.
+        TypeError: the pose is no RigidTransform, or a size is no whole number.
+        ValueError: K has another form or is singular, or a size is not positive.
     """
 
     k: np.ndarray
@@ -35,26 +37,22 @@ class View:
     width: int
 
     def __post_init__(self) -> None:
-        k = np.array(self.k, dtype=np.float64)
-        if k.shape != (3, 3) or not np.isfinite(k).all():
-            raise ValueError(f'expected a finite K of shape (3, 3), got {k.tolist()}')
-        if k[0, 0] <= 0 or k[1, 1] <= 0:
-            raise ValueError(f'expected positive focal lengths, got fx = {k[0, 0]}, '
-                             f'fy = {k[1, 1]}')
-        pattern = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]], dtype=bool)
-        if np.abs(k[~pattern] - np.array([0, 0, 0, 0, 1])).max() > 1e-9:
-            raise ValueError('expected K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got '
-                             f'{k.tolist()}')
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f'expected a positive size, got {self.height} rows by '
-                             f'{self.width} columns')
-        k.setflags(write=False)
-        object.__setattr__(self, 'k', k)
+        if not isinstance(self.reference_from_source, RigidTransform):
+            raise TypeError('expected reference_from_source as a RigidTransform, got '
+                            f'{self.reference_from_source!r}')
+        for name in ('height', 'width'):
+            object.__setattr__(self, name, checked_count(name, getattr(self, name)))
+        object.__setattr__(self, 'k', _checked_k(self.k))
 
     @property
     def source(self) -> np.ndarray:
         """The focal spot in the reference frame, (3,) metres."""
         return self.reference_from_source.translation
+
+    @property
+    def intrinsics(self) -> np.ndarray:
+        """fx, fy, cx, cy, (4,) pixels."""
+        return np.array([self.k[0, 0], self.k[1, 1], self.k[0, 2], self.k[1, 2]])
 
     @property
     def axis(self) -> np.ndarray:
@@ -113,4 +111,22 @@ class View:
         """
         transform = self.source_from_reference
         return np.concatenate([transform.rotation.ravel(), transform.translation,
-                               [self.k[0, 0], self.k[1, 1], self.k[0, 2], self.k[1, 2]]])
+                               self.intrinsics])
+
+
+def _checked_k(values: np.ndarray) -> np.ndarray:
+    """Return intrinsics as a read-only (3, 3) float64 array.
+
+    Raises:
+        ValueError: not finite, of another form, or singular (a focal length is not positive).
+    """
+    k = np.array(values, dtype=np.float64)
+    if k.shape != (3, 3) or not np.isfinite(k).all():
+        raise ValueError(f'expected a finite K of shape (3, 3), got {k.tolist()}')
+    if k[0, 0] <= 0 or k[1, 1] <= 0:
+        raise ValueError(f'expected positive focal lengths, got fx = {k[0, 0]}, fy = {k[1, 1]}')
+    pattern = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]], dtype=bool)
+    if np.abs(k[~pattern] - np.array([0, 0, 0, 0, 1])).max() > 1e-9:
+        raise ValueError(f'expected K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {k.tolist()}')
+    k.setflags(write=False)
+    return k

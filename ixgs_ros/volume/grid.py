@@ -10,13 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
-def _vector(values: object, name: str) -> np.ndarray:
-    vector = np.array(values, dtype=np.float64)
-    if vector.shape != (3,) or not np.isfinite(vector).all():
-        raise ValueError(f'expected {name} as three finite numbers, got {values!r}')
-    vector.setflags(write=False)
-    return vector
+from ixgs_ros.geometry.checks import checked_count, checked_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +21,8 @@ class Region:
     size: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'center', _vector(self.center, 'region.center'))
-        object.__setattr__(self, 'size', _vector(self.size, 'region.size'))
+        object.__setattr__(self, 'center', checked_vector('region.center', self.center))
+        object.__setattr__(self, 'size', checked_vector('region.size', self.size))
         if (self.size <= 0).any():
             raise ValueError(f'expected positive region.size, got {self.size.tolist()} m')
 
@@ -51,6 +45,10 @@ class VoxelGrid:
         origin: centre of the first voxel, (3,) x, y, z in metres.
         spacing: distance of voxel centres, (3,) x, y, z in metres.
         size: voxels along x, y, z.
+
+    Raises:
+        TypeError: a size is no whole number.
+        ValueError: a value is not finite, or a spacing or size is not positive.
     """
 
     origin: np.ndarray
@@ -58,20 +56,26 @@ class VoxelGrid:
     size: tuple[int, int, int]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'origin', _vector(self.origin, 'origin'))
-        object.__setattr__(self, 'spacing', _vector(self.spacing, 'spacing'))
-        object.__setattr__(self, 'size', tuple(int(n) for n in self.size))
+        object.__setattr__(self, 'origin', checked_vector('origin', self.origin))
+        object.__setattr__(self, 'spacing', checked_vector('spacing', self.spacing))
         if (self.spacing <= 0).any():
             raise ValueError(f'expected a positive spacing, got {self.spacing.tolist()} m')
-        if len(self.size) != 3 or min(self.size) < 1:
-            raise ValueError(f'expected three positive sizes, got {self.size}')
+        if len(self.size) != 3:
+            raise ValueError(f'expected three sizes along x, y, z, got {self.size}')
+        object.__setattr__(self, 'size', tuple(
+            checked_count(f'size along {axis}', n) for axis, n in zip('xyz', self.size)))
 
     @staticmethod
     def covering(region: Region, spacing: float) -> VoxelGrid:
         """Return the grid of cubic voxels, centred on the region, that fills it.
 
         The number of voxels along each axis is ``round(size / spacing)``, at least one.
+
+        Raises:
+            ValueError: the spacing is not positive.
         """
+        if not 0.0 < spacing < np.inf:
+            raise ValueError(f'expected a positive spacing, got {spacing!r} m')
         size = np.maximum(1, np.round(region.size / spacing).astype(int))
         origin = region.center - 0.5 * (size - 1) * spacing
         return VoxelGrid(origin, np.full(3, spacing), (int(size[0]), int(size[1]), int(size[2])))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ixgs_ros.geometry.checks import checked_count, checked_vector
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.volume.grid import VoxelGrid
 
@@ -35,7 +36,9 @@ class Plane:
         width: columns.
 
     Raises:
-        ValueError: u and v are not orthonormal, or spacing or size is not positive.
+        TypeError: a size is no whole number.
+        ValueError: u and v are not orthonormal, a value is not finite, or spacing or size is not
+            positive.
     """
 
     origin: np.ndarray
@@ -47,20 +50,15 @@ class Plane:
 
     def __post_init__(self) -> None:
         for name in ('origin', 'u', 'v'):
-            vector = np.array(getattr(self, name), dtype=np.float64)
-            if vector.shape != (3,) or not np.isfinite(vector).all():
-                raise ValueError(f'expected {name} as three finite numbers, got {vector.tolist()}')
-            vector.setflags(write=False)
-            object.__setattr__(self, name, vector)
+            object.__setattr__(self, name, checked_vector(name, getattr(self, name)))
+        for name in ('height', 'width'):
+            object.__setattr__(self, name, checked_count(name, getattr(self, name)))
         gram = np.array([self.u @ self.u - 1.0, self.v @ self.v - 1.0, self.u @ self.v])
         if np.abs(gram).max() > ORTHONORMAL_TOLERANCE:
             raise ValueError(f'expected orthonormal u and v, got {self.u.tolist()} and '
                              f'{self.v.tolist()}')
         if not (np.isfinite(self.spacing) and self.spacing > 0):
             raise ValueError(f'expected a positive spacing, got {self.spacing} m')
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f'expected a positive size, got {self.height} rows by {self.width} '
-                             'columns')
 
     @property
     def normal(self) -> np.ndarray:

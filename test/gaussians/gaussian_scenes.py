@@ -14,11 +14,15 @@ def random_model(seed: int, count: int, half: float = 0.05, low: float = 1e-3,
                  high: float = 6e-3) -> GaussianModel:
     """Return Gaussians in a cube of half edge ``half``, deviations in [low, high], metres."""
     rng = np.random.default_rng(seed)
-    return GaussianModel(
-        rng.uniform(-half, half, (count, 3)).astype(np.float32),
-        np.log(rng.uniform(low, high, (count, 3))).astype(np.float32),
-        (rng.normal(size=(count, 4)) * rng.uniform(0.5, 2, (count, 1))).astype(np.float32),
-        rng.uniform(0.0, 30.0, count).astype(np.float32))
+    means = rng.uniform(-half, half, (count, 3))
+    log_scales = np.log(rng.uniform(low, high, (count, 3)))
+    # Anywhere within the 1 % that a norm may be off.
+    quaternions = rng.normal(size=(count, 4))
+    quaternions *= (rng.uniform(0.991, 1.009, count)
+                    / np.linalg.norm(quaternions, axis=1))[:, np.newaxis]
+    densities = rng.uniform(0.0, 30.0, count)
+    return GaussianModel(*(block.astype(np.float32)
+                           for block in (means, log_scales, quaternions, densities)))
 
 
 def one_gaussian(mean: tuple[float, float, float], scales: tuple[float, float, float],

@@ -31,7 +31,7 @@ def test_select_and_concatenate_are_inverse():
     ('means', np.nan, 'means with finite values, got .*nan.* at Gaussian 3 '),
     ('log_scales', np.inf, 'log_scales with finite values'),
     ('log_scales', 40.0, 'log_scales with logarithms of metres within ±16'),
-    ('quaternions', 0.0, 'quaternions with a norm between'),
+    ('quaternions', 0.0, 'quaternions with a norm within 1% of 1'),
     ('densities', -0.5, r'densities with densities >= 0 \(1/m\), got -0.5 at Gaussian 3'),
 ])
 def test_wrong_values_are_named(name, value, message):

@@ -151,7 +151,8 @@ def test_pose_gradient_equals_the_reference(seed):
     d_image = np.random.default_rng(seed).normal(size=(48, 56))
     (reference.render(parameters, view, 6.0, pose) * torch.tensor(d_image)).sum().backward()
     splatter = CpuSplatter(6.0)
-    gradient = splatter.pose_gradient(splatter.project(model, view), d_image.astype(np.float32))
+    gradient = splatter.view_gradient(splatter.project(model, view),
+                                      d_image.astype(np.float32)).pose
     for part in (slice(0, 3), slice(3, 6)):
         expected = pose.grad.numpy()[part]
         assert np.abs(gradient[part] - expected).max() < 1e-4 * np.abs(expected).max()
@@ -163,7 +164,8 @@ def test_pose_gradient_is_that_of_a_moved_view():
     splatter = CpuSplatter(6.0)
     weights = np.random.default_rng(3).uniform(0, 1, (48, 56))
     weights *= np.linspace(-1, 1, 56)
-    gradient = splatter.pose_gradient(splatter.project(model, view), weights.astype(np.float32))
+    gradient = splatter.view_gradient(splatter.project(model, view),
+                                      weights.astype(np.float32)).pose
     pivot = np.array([0.0, 0.0, 0.65])
     about = gradient[:3] - np.cross(pivot, gradient[3:])
     for axis in range(3):

@@ -58,5 +58,5 @@ def test_other_forms_of_k_are_refused(k):
 
 
 def test_empty_image_is_refused():
-    with pytest.raises(ValueError, match='0 rows'):
+    with pytest.raises(ValueError, match='positive height, got 0'):
         View(np.eye(3), RigidTransform(), 0, 8)

@@ -79,7 +79,7 @@ def test_what_is_published_fits_and_fills_the_same_box():
 @pytest.mark.parametrize(('changes', 'words'), [
     ({'encoding': 'rgb8'}, 'mono8, mono16, 32FC1.*rgb8'),
     ({'size_x': 6}, 'expected 144 bytes.*120'),
-    ({'size_y': 0}, 'three positive sizes'),
+    ({'size_y': 0}, 'positive size along y, got 0'),
     ({'scale': 0.0}, 'scale above 0.*0.0'),
     ({'offset': float('nan')}, 'finite offset.*nan'),
 ])

@@ -67,7 +67,7 @@ def test_an_oblique_plane_spans_the_box():
     ([1, 0, 0], [1, 0, 0], 0.1, 3, 'orthonormal'),
     ([2, 0, 0], [0, 1, 0], 0.1, 3, 'orthonormal'),
     ([1, 0, 0], [0, 1, 0], 0.0, 3, 'positive spacing, got 0.0 m'),
-    ([1, 0, 0], [0, 1, 0], 0.1, 0, '0 rows'),
+    ([1, 0, 0], [0, 1, 0], 0.1, 0, 'positive height, got 0'),
     ([np.nan, 0, 0], [0, 1, 0], 0.1, 3, 'finite'),
 ])
 def test_bad_planes_are_refused(u, v, spacing, size, text):
