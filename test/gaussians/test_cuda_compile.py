@@ -36,7 +36,7 @@ def rows(tmp_path_factory):
 def test_all_kernels_compile_for_both_targets(rows):
     for target in ('sm_80', 'sm_90'):
         assert {kernel for found, kernel, *_ in rows if found == target} == {
-            'project', 'splat', 'gather', 'chain', 'chain_pose', 'prepare', 'fill', 'gather_box',
+            'project', 'splat', 'gather', 'chain', 'chain_view', 'prepare', 'fill', 'gather_box',
             'chain_box'}
 
 

@@ -32,7 +32,8 @@ def test_a_model_of_nothing():
     assert image.shape == (20, 21) and not image.any()
     assert len(splatter.gradient(footprints, image)) == 0
     assert splatter.moments(footprints, image).shape == (0,)
-    assert splatter.pose_gradient(footprints, image).tolist() == [0.0] * 6
+    gradient = splatter.view_gradient(footprints, image)
+    assert gradient.pose.tolist() == [0.0] * 6 and gradient.intrinsics.tolist() == [0.0] * 4
     volume = splatter.voxelize(empty, GRID)
     assert volume.shape == GRID.shape and not volume.any()
     assert len(splatter.voxelize_gradient(empty, GRID, volume)) == 0
@@ -58,7 +59,7 @@ def test_behind_and_at_the_source_nothing_is_drawn(depth, drawn):
     gradients = splatter.gradient(footprints, torch.ones_like(image))
     assert footprints.seen.tolist() == [drawn] and bool(image.any()) == drawn
     assert any(block.any() for block in gradients.blocks().values()) == drawn
-    assert bool(splatter.pose_gradient(footprints, torch.ones_like(image)).any()) == drawn
+    assert bool(splatter.view_gradient(footprints, torch.ones_like(image)).pose.any()) == drawn
 
 
 def test_outside_the_image_nothing_is_drawn():

@@ -35,21 +35,24 @@ def assert_gradients_agree(gradients, parameters):
 
 @pytest.mark.parametrize('seed, cut, high', [(0, 6.0, 2e-3), (1, 6.0, 6e-3), (2, 7.5, 1.5e-2)])
 def test_image_and_all_gradients_equal_the_reference(seed, cut, high):
-    """Image to 1e-5 of its peak; gradients, those by the pose included, to 1e-4 of the largest."""
+    """Image to 1e-5 of its peak; gradients, those by pose and K too, to 1e-4 of the largest."""
     model, view = random_model(seed, 40, high=high), random_view(seed, 37, 45, 300.0)
     parameters = reference.parameters_of(model, requires_grad=True)
     pose = torch.zeros(6, dtype=torch.float64, requires_grad=True)
-    expected = reference.render(parameters, view, cut, pose)
+    intrinsics = torch.tensor(view.intrinsics, requires_grad=True)
+    expected = reference.render(parameters, view, cut, pose, intrinsics)
     splatter = CudaSplatter(cut, DEVICE)
     footprints = splatter.project(DeviceModel.from_host(model, DEVICE), view)
     assert_close(splatter.render(footprints), expected.detach().numpy(), 1e-5)
     d_image = np.random.default_rng(seed).normal(size=(37, 45))
     (expected * torch.tensor(d_image)).sum().backward()
     assert_gradients_agree(splatter.gradient(footprints, tensor(d_image)), parameters)
-    by_pose = splatter.pose_gradient(footprints, tensor(d_image))
-    assert by_pose.shape == (6,) and by_pose.dtype == torch.float64
+    by_view = splatter.view_gradient(footprints, tensor(d_image))
+    assert by_view.pose.dtype == torch.float64
     for part in (slice(0, 3), slice(3, 6)):
-        assert_close(by_pose[part], pose.grad.numpy()[part], 1e-4, f'pose {part}')
+        assert_close(by_view.pose[part], pose.grad.numpy()[part], 1e-4, f'pose {part}')
+    for part in (slice(0, 2), slice(2, 4)):
+        assert_close(by_view.intrinsics[part], intrinsics.grad.numpy()[part], 1e-4, f'K {part}')
 
 
 @pytest.mark.parametrize('seed, count', [(0, 20), (1, 12)])
@@ -131,7 +134,7 @@ def test_every_run_gives_the_same_bits():
         footprints = splatter.project(on_device, view)
         image = splatter.render(footprints)
         gradients = splatter.gradient(footprints, image - 1)
-        return [image, splatter.pose_gradient(footprints, image),
+        return [image, splatter.view_gradient(footprints, image).pose,
                 splatter.voxelize(on_device, GRID), *gradients.blocks().values()]
 
     for first, second in zip(everything(), everything()):

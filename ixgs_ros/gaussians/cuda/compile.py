@@ -26,7 +26,7 @@ from ixgs_ros.gaussians.cuda.launch import Kernel
 # A100 and H100; PTX runs on anything newer.
 TARGETS = ('sm_80', 'sm_90')
 KERNELS: tuple[Kernel, ...] = (
-    projection.PROJECT, splatting.SPLAT, splatting.GATHER, projection.CHAIN, projection.CHAIN_POSE,
+    projection.PROJECT, splatting.SPLAT, splatting.GATHER, projection.CHAIN, projection.CHAIN_VIEW,
     voxelization.PREPARE, *voxelization.FILL.values(), voxelization.GATHER_BOX,
     voxelization.CHAIN_BOX)
 

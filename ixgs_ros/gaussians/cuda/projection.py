@@ -39,6 +39,8 @@ U, V, WHITEN_X, SLOPE, WHITEN_Y, HALF_WIDTH, HALF_HEIGHT, FACTOR = range(8)
 COLUMNS = tl.constexpr(8)
 # Moments of an image under a footprint: those of 1, p, q, pp, pq, qq.
 MOMENTS = tl.constexpr(6)
+# Columns of a Gaussian's part of d loss / d view.
+VIEW_COLUMNS = tl.constexpr(10)
 
 ROOT_TWO_PI = tl.constexpr(2.5066282746310002)
 # Smallest normal float32, about: a determinant or distance below it is none.
@@ -225,16 +227,19 @@ def center_gradient(camera: Camera, p: Projection, f0: tl.tuple, f1: tl.tuple, d
 @triton.jit
 def footprint_gradient(camera: Camera, p: Projection, scales: tl.tuple, amplitude: tl.tensor,
                        moments: tl.tuple) -> tl.tuple:
-    """Return f0, f1 = dL/db (b without the scales), dL/d ln s, and dL/dt from six moments."""
+    """Return dL/db (f0, f1; b without the scales), by ln s, by t, (u, v) and ln (fx, fy)."""
     gxx, gxy, gyy, du, dv = covariance_gradient(p, amplitude, moments)
     e0 = mixed(2.0 * gxx, p.b0, 2.0 * gxy, p.b1)
     e1 = mixed(2.0 * gxy, p.b0, 2.0 * gyy, p.b1)
     mass = amplitude * moments[0]
-    by_scale = plus(times(e0, p.b0), times(e1, p.b1))
-    stretch = by_scale[0] + by_scale[1] + by_scale[2]
+    across0, across1 = times(e0, p.b0), times(e1, p.b1)
+    along0 = across0[0] + across0[1] + across0[2]
+    along1 = across1[0] + across1[1] + across1[2]
     f0, f1 = times(e0, scales), times(e1, scales)
-    dt = center_gradient(camera, p, f0, f1, du, dv, stretch, mass)
-    return f0, f1, plus(by_scale, (mass, mass, mass)), dt
+    dt = center_gradient(camera, p, f0, f1, du, dv, along0 + along1, mass)
+    # fx is in u = fx X + cx, and a factor of B0 and of μ.
+    focal = (du * p.x + (along0 + mass) / camera.fx, dv * p.y + (along1 + mass) / camera.fy)
+    return f0, f1, plus(plus(across0, across1), (mass, mass, mass)), dt, (du, dv), focal
 
 
 @triton.jit
@@ -259,7 +264,7 @@ def chain(d_means: tl.pointer_type, d_log_scales: tl.pointer_type, d_quaternions
     footprint = load_footprint(table, i)
     seen, m = footprint.half_width >= 0.0, load_moments(moments, i)
     amplitude = tl.load(densities + i) * footprint.factor
-    f0, f1, by_scale, dt = footprint_gradient(camera, p, scales, amplitude, m)
+    f0, f1, by_scale, dt, _, _ = footprint_gradient(camera, p, scales, amplitude, m)
     inverse = (1.0 / scales[0], 1.0 / scales[1], 1.0 / scales[2])
     body = plus(cross(f0, times(p.b0, inverse)), cross(f1, times(p.b1, inverse)))
     store_triple(d_means + 3 * i, combined(dt, (camera.q0, camera.q1, camera.q2)), real, seen)
@@ -269,13 +274,14 @@ def chain(d_means: tl.pointer_type, d_log_scales: tl.pointer_type, d_quaternions
 
 
 @triton.jit
-def chain_pose(turn_and_shift: tl.pointer_type, means: tl.pointer_type,
-               log_scales: tl.pointer_type, quaternions: tl.pointer_type,
-               densities: tl.pointer_type, view: tl.pointer_type, table: tl.pointer_type,
-               moments: tl.pointer_type, count: int, LANES: tl.constexpr) -> None:
-    """Write each Gaussian's part of d loss / d pose, (N, 6): rotation, then translation.
+def chain_view(parts: tl.pointer_type, means: tl.pointer_type, log_scales: tl.pointer_type,
+               quaternions: tl.pointer_type, densities: tl.pointer_type, view: tl.pointer_type,
+               table: tl.pointer_type, moments: tl.pointer_type, count: int,
+               LANES: tl.constexpr) -> None:
+    """Write each Gaussian's part of d loss / d view, (N, 10).
 
-    The body moves in the source frame by t' = t + ω × t + τ and U' = U + [ω]× U. With dL/dU from
+    The columns are the derivatives by rotation (3), translation (3), fx, fy, cx and cy. The body
+    moves in the source frame by t' = t + ω × t + τ and U' = U + [ω]× U. With dL/dU from
     b0 = kx (U0 - X U2) and b1 = ky (U1 - Y U2): dL/dω = t × dL/dt + Σ U_column × dL/dU_column.
     """
     i, real = rows_of(count, LANES)
@@ -285,17 +291,22 @@ def chain_pose(turn_and_shift: tl.pointer_type, means: tl.pointer_type,
     footprint = load_footprint(table, i)
     seen, m = footprint.half_width >= 0.0, load_moments(moments, i)
     amplitude = tl.load(densities + i) * footprint.factor
-    f0, f1, _, dt = footprint_gradient(camera, p, scales, amplitude, m)
+    f0, f1, _, dt, center, focal = footprint_gradient(camera, p, scales, amplitude, m)
     kx, ky = camera.fx / p.t[2], camera.fy / p.t[2]
     d0, d1 = times((kx, kx, kx), f0), times((ky, ky, ky), f1)
     d2 = mixed(-p.x, d0, -p.y, d1)
     around = (dot(p.u1, d2) - dot(p.u2, d1), dot(p.u2, d0) - dot(p.u0, d2),
               dot(p.u0, d1) - dot(p.u1, d0))
-    store_triple(turn_and_shift + 6 * i, plus(cross(p.t, dt), around), real, seen)
-    store_triple(turn_and_shift + 6 * i + 3, dt, real, seen)
+    row = parts + VIEW_COLUMNS * i
+    store_triple(row, plus(cross(p.t, dt), around), real, seen)
+    store_triple(row + 3, dt, real, seen)
+    tl.store(row + 6, tl.where(seen, focal[0], 0.0), mask=real)
+    tl.store(row + 7, tl.where(seen, focal[1], 0.0), mask=real)
+    tl.store(row + 8, tl.where(seen, center[0], 0.0), mask=real)
+    tl.store(row + 9, tl.where(seen, center[1], 0.0), mask=real)
 
 
 LANES = 128
 PROJECT = Kernel(project, warps=4, blocks={'LANES': LANES})
 CHAIN = Kernel(chain, warps=4, blocks={'LANES': LANES})
-CHAIN_POSE = Kernel(chain_pose, warps=4, blocks={'LANES': LANES})
+CHAIN_VIEW = Kernel(chain_view, warps=4, blocks={'LANES': LANES})

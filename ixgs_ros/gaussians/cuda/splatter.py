@@ -53,6 +53,14 @@ def usable_device(device: torch.device | str) -> torch.device:
     return torch.device('cuda', number)
 
 
+@dataclass(frozen=True, eq=False)
+class DeviceViewGradient:
+    """What `footprints.ViewGradient` is, as float64 tensors: pose (6,) and intrinsics (4,)."""
+
+    pose: torch.Tensor
+    intrinsics: torch.Tensor
+
+
 @dataclass
 class DeviceFootprints:
     """The 2-D Gaussians of a model in a view.
@@ -169,19 +177,17 @@ class CudaSplatter:
                          count)
         return out
 
-    def pose_gradient(self, footprints: DeviceFootprints, d_image: torch.Tensor) -> torch.Tensor:
-        """Return d loss / d pose of the view, (6,) float64 on the device.
-
-        The pose is that of `CpuSplatter.pose_gradient`: a rotation vector about the source (rad),
-        then a translation (m), of the body in the source frame.
-        """
+    def view_gradient(self, footprints: DeviceFootprints,
+                      d_image: torch.Tensor) -> DeviceViewGradient:
+        """Return d loss / d pose and d loss / d intrinsics of the view."""
         model, count = footprints.model, len(footprints)
         moments = self._gather(footprints, d_image)
-        parts = self._empty(count, 6)
-        projection.CHAIN_POSE(triton.cdiv(count, projection.LANES), parts,
+        parts = self._empty(count, projection.VIEW_COLUMNS.value)
+        projection.CHAIN_VIEW(triton.cdiv(count, projection.LANES), parts,
                               *model.blocks().values(), footprints.camera, footprints.table,
                               moments, count)
-        return parts.sum(dim=0, dtype=torch.float64)
+        total = parts.sum(dim=0, dtype=torch.float64)
+        return DeviceViewGradient(total[:6], total[6:])
 
     def moments(self, footprints: DeviceFootprints, d_image: torch.Tensor) -> torch.Tensor:
         """Return the backprojection Aᵀ d, (N,) float32: d loss / d densities alone.
@@ -224,7 +230,7 @@ class CudaSplatter:
         footprints = self.project(model, view)
         image = self.render(footprints)
         self.gradient(footprints, image)
-        self.pose_gradient(footprints, image)
+        self.view_gradient(footprints, image)
         grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (2, 2, 2))
         self.voxelize_gradient(model, grid, self.voxelize(model, grid))
         self.slice(model, Plane(np.zeros(3), np.eye(3)[0], np.eye(3)[1], 0.01, 2, 2))
