@@ -1,7 +1,7 @@
-"""The CPU kernels against the float64 reference, and the reference against finite differences."""
+"""The CPU kernels against the float64 reference, over random models, views and boxes."""
 
-from gaussian_scenes import random_model, random_view
-from hypothesis import given, settings
+from gaussian_scenes import random_model, random_view, Scene, scenes
+from hypothesis import example, given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
@@ -11,72 +11,97 @@ import torch
 from ixgs_ros.gaussians import reference
 from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.model import BLOCKS
-from ixgs_ros.geometry.rigid import RigidTransform
-from ixgs_ros.geometry.view import View
 from ixgs_ros.volume.grid import VoxelGrid
 from ixgs_ros.volume.plane import Plane
 
-GRID = VoxelGrid([-0.04, -0.03, -0.05], [0.004, 0.005, 0.003], (17, 13, 21))
+# Of the peak. Nearly all scenes are within 1e-5; what is above is the rounding of the recurrence
+# along a strip of a wide footprint (`splatting`).
+PARITY = 2e-5
 
 
-def assert_gradients_agree(gradients, parameters, tolerance=1e-4):
-    for name, parameter in zip(BLOCKS, parameters):
-        expected = parameter.grad.numpy()
-        error = np.abs(getattr(gradients, name) - expected).max() / np.abs(expected).max()
-        assert error < tolerance, f'{name}: {error:.2g}'
+def assert_close(name, found, expected, floor=0.0):
+    """Compare to 1e-4 of the largest expected value.
+
+    ``floor`` is what a value would be without cancellation, times a tenth: where a loss's parts
+    cancel, float32 cannot say more.
+    """
+    error = np.abs(found - expected).max()
+    assert error < 1e-4 * max(floor, np.abs(expected).max()), f'{name}: {error:.2g}, {expected}'
 
 
-@settings(max_examples=12, deadline=None)
-@given(seed=st.integers(0, 10_000), count=st.integers(20, 120), cut=st.sampled_from([6.0, 7.5]),
-       high=st.sampled_from([2e-3, 6e-3, 2e-2]))
-def test_image_and_gradients_equal_the_reference(seed, count, cut, high):
-    """Image to 1e-5 of its peak, gradients to 1e-4 of their largest, over random scenes."""
-    model, view = random_model(seed, count, high=high), random_view(seed)
-    parameters = reference.parameters_of(model, requires_grad=True)
-    expected = reference.render(parameters, view, cut)
-    splatter = CpuSplatter(cut)
-    footprints = splatter.project(model, view)
+def assert_gradients_agree(gradients, parameters):
+    """Compare blocks of gradients with what autograd left in the reference's parameters."""
+    per_density = parameters[3].grad.numpy()
+    mass = 0.1 * np.abs(parameters[3].detach().numpy() * per_density).max()
+    floors = (mass / float(parameters[1].detach().exp().max()), mass, mass, 0.0)
+    for (name, block), parameter, floor in zip(gradients.blocks().items(), parameters, floors):
+        assert_close(name, block, parameter.grad.numpy(), floor)
+
+
+@given(scenes())
+def test_image_and_gradients_equal_the_reference(scene: Scene):
+    """Image, gradients of all parameters, and of the view's pose and K."""
+    view, splatter = scene.view, CpuSplatter(scene.cut)
+    parameters = reference.parameters_of(scene.model, requires_grad=True)
+    pose = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+    intrinsics = torch.tensor(view.intrinsics, requires_grad=True)
+    expected = reference.render(parameters, view, scene.cut, pose, intrinsics)
+    footprints = splatter.project(scene.model, view)
     image = splatter.render(footprints)
     peak = float(expected.detach().max())
-    if peak < 1e-6:
-        assert image.max() < 1e-6
+    amplitude = (scene.model.densities * footprints.factors).max()
+    # Of footprints that only graze the image, float32 knows no more than their exponent, -7.
+    scale = max(peak, 1e-3 * amplitude)
+    assert np.abs(image - expected.detach().numpy()).max() <= PARITY * scale
+    if peak < 1e-3 * amplitude or peak == 0:
         return
-    assert np.abs(image - expected.detach().numpy()).max() < 1e-5 * peak
-    d_image = np.random.default_rng(seed).normal(size=image.shape)
-    (expected * torch.tensor(d_image)).sum().backward()
-    gradients = splatter.gradient(footprints, d_image.astype(np.float32))
-    assert_gradients_agree(gradients, parameters)
+    d_image = scene.noise(image.shape)
+    (expected * torch.tensor(d_image, dtype=torch.float64)).sum().backward()
+    assert_gradients_agree(splatter.gradient(footprints, d_image), parameters)
+    gradient = splatter.view_gradient(footprints, d_image)
+    # A translation of the body by 1 m does what all Gaussians moved by 1 m do.
+    mass = np.abs(scene.model.densities * parameters[3].grad.numpy()).max()
+    floor = 0.1 * mass / footprints.scales.max()
+    distance = float(np.linalg.norm(view.source))
+    assert_close('turn', gradient.pose[:3], pose.grad[:3].numpy(), distance * floor)
+    assert_close('shift', gradient.pose[3:], pose.grad[3:].numpy(), floor)
+    assert_close('focal', gradient.intrinsics[:2], intrinsics.grad[:2].numpy(),
+                 mass / view.intrinsics[0])
+    assert_close('principal', gradient.intrinsics[2:], intrinsics.grad[2:].numpy(),
+                 floor * distance / view.intrinsics[0])
 
 
-@settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 10_000), count=st.integers(20, 80))
-def test_volume_and_gradients_equal_the_reference(seed, count):
-    """The same for the voxelizer, with three different spacings."""
-    model = random_model(seed, count)
+@given(seed=st.integers(0, 2 ** 31), count=st.integers(1, 60), cut=st.sampled_from([6.0, 7.5]),
+       size=st.tuples(*3 * [st.integers(1, 20)]),
+       spacing=st.tuples(*3 * [st.floats(1e-3, 6e-3)]))
+@example(seed=0, count=40, cut=6.0, size=(1, 1, 1), spacing=(1e-3, 2e-3, 3e-3))
+def test_volume_and_gradients_equal_the_reference(seed, count, cut, size, spacing):
+    """The same for the voxelizer, on boxes of any size and spacings about a Gaussian's centre."""
+    model = random_model(seed, count, 0.03, 1.5e-3, 7e-3)
+    grid = VoxelGrid(model.means[0] - 0.5 * (np.array(size) - 1) * spacing, spacing, size)
     parameters = reference.parameters_of(model, requires_grad=True)
-    expected = reference.density(parameters, GRID.points(), 6.0)
-    splatter = CpuSplatter(6.0)
-    volume = splatter.voxelize(model, GRID)
-    assert np.abs(volume - expected.detach().numpy()).max() < 1e-5 * float(expected.detach().max())
-    d_volume = np.random.default_rng(seed).normal(size=volume.shape)
-    (expected * torch.tensor(d_volume)).sum().backward()
-    gradients = splatter.voxelize_gradient(model, GRID, d_volume.astype(np.float32))
-    assert_gradients_agree(gradients, parameters)
+    expected = reference.voxelize(parameters, grid, cut)
+    splatter = CpuSplatter(cut)
+    volume = splatter.voxelize(model, grid)
+    peak = float(expected.detach().max())
+    assert np.abs(volume - expected.detach().numpy()).max() <= PARITY * peak
+    d_volume = np.random.default_rng(seed).normal(1.0, 1.0, volume.shape).astype(np.float32)
+    (expected * torch.tensor(d_volume, dtype=torch.float64)).sum().backward()
+    assert_gradients_agree(splatter.voxelize_gradient(model, grid, d_volume), parameters)
 
 
-@pytest.mark.parametrize('seed', range(4))
-def test_oblique_slice_equals_the_reference(seed):
+@given(seed=st.integers(0, 2 ** 31), size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+       spacing=st.floats(3e-4, 3e-3))
+def test_oblique_slice_equals_the_reference(seed, size, spacing):
     """An MPR plane evaluated from the Gaussians is the density at its pixels."""
     model = random_model(seed, 60)
-    turn = Rotation.random(random_state=seed).as_matrix()
-    plane = Plane(np.array([0.004, -0.003, 0.002]) - 0.03 * (turn[0] + turn[1]), turn[0], turn[1],
-                  0.0013, 44, 51)
-    rows, columns = np.mgrid[:44, :51]
-    points = plane.origin + 0.0013 * (columns[..., None] * turn[0] + rows[..., None] * turn[1])
-    expected = reference.density(reference.parameters_of(model), points, 6.0).numpy()
+    u, v, _ = Rotation.random(random_state=seed).as_matrix()
+    corner = model.means[0] - 0.5 * spacing * ((size[1] - 1) * u + (size[0] - 1) * v)
+    plane = Plane(corner, u, v, spacing, *size)
+    expected = reference.slice_of(reference.parameters_of(model), plane, 6.0).numpy()
     image = CpuSplatter(6.0).slice(model, plane)
-    assert image.shape == (44, 51)
-    assert np.abs(image - expected).max() < 1e-5 * expected.max()
+    assert image.shape == size
+    assert np.abs(image - expected).max() <= PARITY * expected.max()
 
 
 def test_moments_are_the_transpose_of_render():
@@ -103,21 +128,6 @@ def test_render_is_linear_in_the_densities():
     np.testing.assert_allclose(doubled, 2 * splatter.render(footprints), rtol=1e-6)
 
 
-def test_the_reference_differentiates_its_own_image():
-    """Autograd of the float64 reference against finite differences: all blocks, and the pose."""
-    model, view = random_model(2, 2, 0.01, 3e-3, 6e-3), random_view(2, 6, 7, 60.0)
-    parameters = reference.parameters_of(model, requires_grad=True)
-    pose = torch.zeros(6, dtype=torch.float64, requires_grad=True)
-
-    def image(*inputs):
-        return reference.render(inputs[:4], view, pose=inputs[4])
-
-    assert torch.autograd.gradcheck(image, (*parameters, pose), eps=1e-7, atol=1e-5)
-    points = np.random.default_rng(0).uniform(-0.01, 0.01, (5, 3))
-    assert torch.autograd.gradcheck(lambda *inputs: reference.density(inputs, points), parameters,
-                                    eps=1e-7, atol=1e-4)
-
-
 def test_gradients_descend_the_rendered_loss():
     """The kernels' gradient against differences of the kernels' loss, along the gradient."""
     model, view = random_model(9, 40, 0.02, 3e-3, 6e-3), random_view(9)
@@ -140,49 +150,3 @@ def test_gradients_descend_the_rendered_loss():
             values.append(loss(moved)[0])
         slope = (values[0] - values[1]) / (2 * step)
         assert slope == pytest.approx(float(np.vdot(gradient, direction)), rel=3e-3)
-
-
-@pytest.mark.parametrize('seed', range(3))
-def test_pose_gradient_equals_the_reference(seed):
-    """Rotation about the source and translation, through the mean, the covariance and μ."""
-    model, view = random_model(seed, 80), random_view(seed)
-    parameters = reference.parameters_of(model)
-    pose = torch.zeros(6, dtype=torch.float64, requires_grad=True)
-    d_image = np.random.default_rng(seed).normal(size=(48, 56))
-    (reference.render(parameters, view, 6.0, pose) * torch.tensor(d_image)).sum().backward()
-    splatter = CpuSplatter(6.0)
-    gradient = splatter.view_gradient(splatter.project(model, view),
-                                      d_image.astype(np.float32)).pose
-    for part in (slice(0, 3), slice(3, 6)):
-        expected = pose.grad.numpy()[part]
-        assert np.abs(gradient[part] - expected).max() < 1e-4 * np.abs(expected).max()
-
-
-def test_pose_gradient_is_that_of_a_moved_view():
-    """The documented motion of the view, and its pivot, against differences of the loss."""
-    model, view = random_model(3, 60, 0.03, 3e-3, 6e-3), random_view(3)
-    splatter = CpuSplatter(6.0)
-    weights = np.random.default_rng(3).uniform(0, 1, (48, 56))
-    weights *= np.linspace(-1, 1, 56)
-    gradient = splatter.view_gradient(splatter.project(model, view),
-                                      weights.astype(np.float32)).pose
-    pivot = np.array([0.0, 0.0, 0.65])
-    about = gradient[:3] - np.cross(pivot, gradient[3:])
-    for axis in range(3):
-        for step, expected, center in ((2e-4, about[axis], pivot),
-                                       (1e-4, gradient[3 + axis], None)):
-            values = []
-            for sign in (1, -1):
-                move = np.zeros(3)
-                move[axis] = sign * step
-                if center is None:
-                    motion = RigidTransform(translation=move)
-                else:
-                    turn = RigidTransform.from_rotation_vector(move, np.zeros(3))
-                    motion = RigidTransform(turn.rotation, center - turn.rotation @ center)
-                moved = View(view.k, (motion @ view.source_from_reference).inverse(), 48, 56)
-                image = splatter.render(splatter.project(model, moved))
-                values.append(float((image * weights).sum()))
-            slope = (values[0] - values[1]) / (2 * step)
-            scale = np.abs(about if center is not None else gradient[3:]).max()
-            assert slope == pytest.approx(expected, rel=5e-3, abs=5e-3 * scale)
