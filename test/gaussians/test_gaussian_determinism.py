@@ -16,9 +16,11 @@ from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.optimizer import Adam
 from ixgs_ros.gaussians.tv import total_variation
 from ixgs_ros.volume.grid import VoxelGrid
+from ixgs_ros.volume.plane import Plane
 model, view = random_model(1, 3001), random_view(1, 64, 72)
 splatter, adam = CpuSplatter(), Adam(3001)
 grid = VoxelGrid(np.full(3, -0.04), np.full(3, 0.004), (20, 21, 22))
+plane = Plane(np.full(3, -0.03), [1, 0, 0], [0, 0.6, 0.8], 0.001, 50, 60)
 digest = hashlib.sha256()
 for _ in range(3):
     footprints = splatter.project(model, view)
@@ -28,7 +30,10 @@ for _ in range(3):
     value, slope = total_variation(volume, 0.1)
     gradients.add(splatter.voxelize_gradient(model, grid, slope), 1e-3)
     adam.step(model, gradients)
-    for array in (image, volume, np.array(value), *model.blocks().values()):
+    of_view = splatter.view_gradient(footprints, image - 1)
+    for array in (image, volume, np.array(value), *model.blocks().values(), of_view.pose,
+                  of_view.intrinsics, splatter.moments(footprints, image),
+                  splatter.slice(model, plane)):
         digest.update(array.tobytes())
 np.save(sys.argv[1], image)
 print(digest.hexdigest())
@@ -44,8 +49,8 @@ def run(path: Path, **environment: str) -> str:
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason='needs two cores')
 def test_bits_do_not_depend_on_the_number_of_threads(tmp_path):
-    """Three steps of everything, in processes of one and of two threads."""
-    digests = {run(tmp_path / 'image.npy', NUMBA_NUM_THREADS=threads) for threads in '12'}
+    """Three steps of everything, in processes of one, two and three threads."""
+    digests = {run(tmp_path / 'image.npy', NUMBA_NUM_THREADS=threads) for threads in '123'}
     assert len(digests) == 1
 
 

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from ixgs_ros.gaussians.cpu import CpuSplatter
-from ixgs_ros.gaussians.model import GaussianModel, Gradients
+from ixgs_ros.gaussians.model import check_finite, GaussianModel, Gradients
+from ixgs_ros.volume.grid import VoxelGrid
+from ixgs_ros.volume.plane import Plane
+
+PLANE = Plane(np.full(3, -0.02), [1, 0, 0], [0, 1, 0], 0.001, 40, 40)
 
 
 def test_a_sound_model_is_valid_and_copies_are_independent():
@@ -31,7 +35,8 @@ def test_select_and_concatenate_are_inverse():
     ('means', np.nan, 'means with finite values, got .*nan.* at Gaussian 3 '),
     ('log_scales', np.inf, 'log_scales with finite values'),
     ('log_scales', 40.0, 'log_scales with logarithms of metres within ±16'),
-    ('quaternions', 0.0, 'quaternions with a norm within 1% of 1'),
+    ('quaternions', 0.0, 'quaternions with a norm within 1% of 1, got .* at Gaussian 3'),
+    ('quaternions', 1.0, r'a norm within 1% of 1, got \[1.0, 1.0, 1.0, 1.0\]'),
     ('densities', -0.5, r'densities with densities >= 0 \(1/m\), got -0.5 at Gaussian 3'),
 ])
 def test_wrong_values_are_named(name, value, message):
@@ -54,14 +59,76 @@ def test_wrong_layouts_are_named(name, array, error, message):
         GaussianModel(**blocks)
 
 
-@pytest.mark.parametrize(('name', 'value'), [('means', np.nan), ('log_scales', np.nan),
-                                             ('quaternions', 0.0), ('log_scales', -np.inf)])
+def jobs(model):
+    """Return the calls that take a model as it comes."""
+    grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (3, 4, 5))
+    splatter, image = CpuSplatter(), np.ones((48, 56), np.float32)
+    sound = splatter.project(random_model(0, 9), random_view(0))
+    sound.model = model
+    calls = {'project': lambda: splatter.project(model, random_view(0)),
+             'voxelize': lambda: splatter.voxelize(model, grid),
+             'voxelize_gradient': lambda: splatter.voxelize_gradient(
+                 model, grid, np.ones(grid.shape, np.float32)),
+             'slice': lambda: splatter.slice(model, PLANE)}
+    of_densities = {'render': lambda: splatter.render(sound),
+                    'gradient': lambda: splatter.gradient(sound, image),
+                    'view_gradient': lambda: splatter.view_gradient(sound, image)}
+    return calls, of_densities
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('means', np.nan), ('means', -np.inf), ('log_scales', np.nan), ('log_scales', -np.inf),
+    ('quaternions', 0.0), ('quaternions', 0.55), ('quaternions', np.nan), ('densities', np.inf),
+    ('densities', np.nan)])
 def test_kernels_refuse_what_is_not_a_number(name, value):
-    """Also unvalidated models end in an error, not in a NaN pixel or a crash."""
-    model, view = random_model(0, 9), random_view(0)
-    getattr(model, name)[4] = value
-    with pytest.raises(ValueError, match=name):
-        CpuSplatter().project(model, view)
+    """Also unvalidated models end in an error, not in a NaN or a crash, wherever they lie."""
+    for away in (0.0, 5.0):
+        model = random_model(0, 9)
+        model.means += np.float32(away)
+        getattr(model, name)[4] = value
+        calls, of_densities = jobs(model)
+        for job in (calls | (of_densities if name == 'densities' else {})).values():
+            with pytest.raises(ValueError, match=f'expected {name} with'):
+                job()
+
+
+def test_norms_within_the_tolerance_are_normalised():
+    """The optimiser and float32 leave norms near 1: they draw the same Gaussian."""
+    model, splatter = random_model(0, 50), CpuSplatter()
+    model.quaternions /= np.linalg.norm(model.quaternions, axis=1, keepdims=True)
+    longer = model.copy()
+    longer.quaternions *= np.float32(1.0099)
+    longer.validate()
+    images = [splatter.render(splatter.project(m, random_view(0))) for m in (model, longer)]
+    np.testing.assert_allclose(*images, atol=1e-5 * images[0].max())
+
+
+def test_a_model_that_changed_its_size_after_the_projection_is_refused():
+    """A gradient would otherwise read beyond the footprints."""
+    splatter, image = CpuSplatter(), np.ones((48, 56), np.float32)
+    footprints = splatter.project(random_model(0, 9), random_view(0))
+    footprints.model = random_model(0, 12)
+    for job in (splatter.gradient, splatter.view_gradient):
+        with pytest.raises(ValueError, match=r'means of shape \(9, 3\), got \(12, 3\)'):
+            job(footprints, image)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_images_that_are_not_finite_are_named(value):
+    splatter = CpuSplatter()
+    footprints = splatter.project(random_model(0, 9), random_view(0))
+    image = np.zeros((48, 56), np.float32)
+    image[7, 5] = value
+    for job in (splatter.gradient, splatter.view_gradient, splatter.moments):
+        with pytest.raises(ValueError, match=r'd_image with finite values, got .* at \[7, 5\]'):
+            job(footprints, image)
+    grid = VoxelGrid(np.zeros(3), np.full(3, 0.01), (56, 48, 1))
+    with pytest.raises(ValueError, match=r'd_volume with finite values, got .* at \[0, 7, 5\]'):
+        splatter.voxelize_gradient(footprints.model, grid, image[np.newaxis])
+
+
+def test_large_finite_values_are_not_taken_for_infinite_ones():
+    check_finite('image', np.full(8, 3e38, np.float32))
 
 
 def test_wrong_images_are_named():

@@ -50,13 +50,29 @@ def test_packed_holds_what_the_kernels_need():
     assert pixel == pytest.approx(view.project(point)[0])
 
 
-@pytest.mark.parametrize('k', [np.zeros((3, 3)), [[-1, 0, 0], [0, 1, 0], [0, 0, 1]],
-                               [[1, 0.1, 0], [0, 1, 0], [0, 0, 1]], np.eye(4)])
-def test_other_forms_of_k_are_refused(k):
-    with pytest.raises(ValueError, match='expected'):
+@pytest.mark.parametrize(('k', 'message'), [
+    (np.zeros((3, 3)), 'positive focal lengths, got fx = 0.0, fy = 0.0'),
+    (np.diag([10.0, 0.0, 1.0]), 'positive focal lengths, got fx = 10.0, fy = 0.0'),
+    (np.diag([-1.0, 1.0, 1.0]), 'positive focal lengths, got fx = -1.0'),
+    (np.diag([np.nan, 1.0, 1.0]), r'a finite K of shape \(3, 3\), got .*nan'),
+    (np.eye(4), r'a finite K of shape \(3, 3\)'),
+    (np.diag([1.0, 1.0, 0.0]), r'expected K = \[\[fx, 0, cx\], \[0, fy, cy\], \[0, 0, 1\]\], got'),
+    ([[1, 0.1, 0], [0, 1, 0], [0, 0, 1]], 'expected K = ')])
+def test_a_singular_k_and_other_forms_are_named(k, message):
+    with pytest.raises(ValueError, match=message):
         View(np.asarray(k, float), RigidTransform(), 8, 8)
 
 
-def test_empty_image_is_refused():
-    with pytest.raises(ValueError, match='positive height, got 0'):
-        View(np.eye(3), RigidTransform(), 0, 8)
+@pytest.mark.parametrize(('size', 'error', 'message'), [
+    ((0, 8), ValueError, 'a positive height, got 0'),
+    ((8, -1), ValueError, 'a positive width, got -1'),
+    ((8.0, 8), TypeError, 'height as a whole number, got 8.0'),
+    ((8, None), TypeError, 'width as a whole number, got None')])
+def test_sizes_are_positive_whole_numbers(size, error, message):
+    with pytest.raises(error, match=message):
+        View(np.eye(3), RigidTransform(), *size)
+
+
+def test_a_matrix_is_no_pose():
+    with pytest.raises(TypeError, match='reference_from_source as a RigidTransform, got array'):
+        View(np.eye(3), np.eye(4), 8, 8)
