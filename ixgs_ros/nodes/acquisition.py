@@ -55,7 +55,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         self._inbox: list[Callable[[], Any]] = []
         self._images_waiting = 0
         self._turn: Future[None] | None = None
-        self._shots = self.advertise(ShotMessage, '~/shots', qos.FRAMES)
+        self._shots = self.advertise(ShotMessage, '~/shots', qos.SHOTS)
         self._reports = self.advertise(ShotReport, '~/report', qos.REPORTS)
         self._worker = Worker('acquisition', capacity=4)
         self.get_logger().info(f'reference frame {config.reference_frame}; {adapters.choice()}')

@@ -70,7 +70,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
     def activate(self) -> None:
         """Listen for shots and go on refining."""
         self._submit(self._session.set_active, True)
-        self.subscribe(Shot, 'shots', self._on_shot, qos.FRAMES)
+        self.subscribe(Shot, 'shots', self._on_shot, qos.SHOTS)
         self.every(1.0, lambda: self._wake(self._session.show_status), 'status')
 
     def deactivate(self) -> None:

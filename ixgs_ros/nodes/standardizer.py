@@ -31,13 +31,13 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
     def configure(self, config: StandardizerConfig) -> None:
         """Make the standardizer and the outputs."""
         self._standardizer = Standardizer(config)
-        self._shots = self.advertise(ShotMessage, '~/shots', qos.FRAMES)
+        self._shots = self.advertise(ShotMessage, '~/shots', qos.SHOTS)
         self._reports = self.advertise(ShotReport, '~/report', qos.REPORTS)
         self._worker = Worker('standardizer', capacity=config.inbox)
 
     def activate(self) -> None:
         """Listen to shots."""
-        self.subscribe(ShotMessage, 'shots', self._on_shot, qos.FRAMES)
+        self.subscribe(ShotMessage, 'shots', self._on_shot, qos.SHOTS)
 
     def cleanup(self) -> None:
         """End the compute thread."""

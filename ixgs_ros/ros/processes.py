@@ -155,8 +155,8 @@ class NodeGroup:
             self.station.close()
         self._claims.close()
         self._folder.cleanup()
-        if any(process.returncode < 0 for process in self._processes.values()):
-            remove_orphans()
+        # Also after a clean end: a node that fails while it shuts down leaves its segment, too.
+        remove_orphans()
         return {name: process.returncode for name, process in self._processes.items()}
 
     def _look_for_names(self, domain: int) -> None:

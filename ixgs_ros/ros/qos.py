@@ -18,8 +18,12 @@ def _profile(depth: int, reliability: ReliabilityPolicy = ReliabilityPolicy.RELI
                       durability=durability)
 
 
-# Images and shots: a burst of frames is kept, none is lost.
+# Images: a burst of frames is kept.
 FRAMES = _profile(10)
+
+# Shots between our nodes, few and dear: none is lost, however many come at once on a busy machine.
+# What the reconstructor cannot queue it refuses as OVERLOAD; here it would be lost unsaid.
+SHOTS = _profile(64)
 
 # Outputs of which only the newest counts and that a late joiner must see: volumes, markers,
 # status.

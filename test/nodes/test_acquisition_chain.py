@@ -41,7 +41,7 @@ def test_each_shot_is_passed_on_or_refused_with_its_code(chain):
     shots: list[ShotMessage] = []
     node = chain.station.node
     node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append, qos.REPORTS)
-    node.create_subscription(ShotMessage, '/carm/standardizer/shots', shots.append, qos.FRAMES)
+    node.create_subscription(ShotMessage, '/carm/standardizer/shots', shots.append, qos.SHOTS)
     heaviest: dict[str, float] = {}
     node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: heaviest.update(
         {status.name: float(item.value.split()[-4]) for status in message.status

@@ -54,7 +54,7 @@ def test_no_callback_is_held_up_while_the_model_is_refined(ros):
     observer = ros.node()
     volumes = []
     observer.create_subscription(VoxelVolume, '/reconstructor/volume', volumes.append, qos.LATCHED)
-    shots = observer.create_publisher(Shot, '/shots', qos.FRAMES)
+    shots = observer.create_publisher(Shot, '/shots', qos.SHOTS)
     ros.spin_until(lambda: shots.get_subscription_count() == 1)
     beats: list[float] = []
     node.create_timer(PERIOD_S, lambda: beats.append(time.perf_counter()))

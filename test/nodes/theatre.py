@@ -36,7 +36,7 @@ class Theatre:
         self.station = group.station
         self.heard: dict[str, list[Any]] = defaultdict(list)
         self._shots = self.station.node.create_publisher(Shot, '/carm/standardizer/shots',
-                                                         qos.FRAMES)
+                                                         qos.SHOTS)
         for name, kind in OUTPUTS.items():
             self.listen(kind, f'{NODE}/{name}',
                         qos.REPORTS if name == 'report' else qos.LATCHED, name)
