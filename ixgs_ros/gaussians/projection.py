@@ -27,6 +27,7 @@ from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.simd import LANES, put
 from ixgs_ros.gaussians.splatting import (
+    BEND,
     FACTOR,
     HALF_WIDTH,
     INVERSE_XX,
@@ -177,6 +178,7 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
         put(table, i, last, INVERSE_Y, inverse_y)
         put(table, i, last, VARIANCE_Y, variance_y)
         put(table, i, last, RATIO, simd.exp(-inverse_y))
+        put(table, i, last, BEND, simd.exp(float32(-4) * inverse_y))
         put(table, i, last, ROWS, simd.choose(width, zero, walk_length(variance_y, cut), zero))
         put(table, i, last, HALF_WIDTH, width)
         put(table, i, last, FACTOR, simd.choose(width, zero, factor, zero))

@@ -10,8 +10,8 @@ the variance along y at given x, so that no two large terms cancel:
     e = exp(bias - ½ dx² / Σxx - ½ (dy - slope · dx)² / Σy|x),   slope = Σxy / Σxx
 
 A strip of LANES columns is walked along y, two rows at a time (two chains of products hide each
-other's latency). There e obeys a recurrence, e(y+2) = e(y) · r(y), r(y+2) = r(y) · q⁴ with
-q = exp(-1 / Σy|x), which saves the exponential. It is seeded anew every ``rows`` rows, before a
+other's latency). There e obeys a recurrence, e(y+2) = e(y) · r(y), r(y+2) = r(y) · exp(-4 / Σy|x),
+which saves the exponential. It is seeded anew every ``rows`` rows, before a
 lane that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
 
 Images are padded: LANES columns behind each row take what a strip writes beyond the width, one row
@@ -32,8 +32,9 @@ from ixgs_ros.gaussians.jit import INLINE, KERNEL
 LANES = simd.LANES
 
 # Columns of the table of footprints, (N, COLUMNS) float32.
-U, V, INVERSE_XX, SLOPE, INVERSE_Y, VARIANCE_Y, RATIO, ROWS, HALF_WIDTH, FACTOR = range(10)
-COLUMNS = 10
+(U, V, INVERSE_XX, SLOPE, INVERSE_Y, VARIANCE_Y, RATIO, BEND, ROWS, HALF_WIDTH,
+ FACTOR) = range(11)
+COLUMNS = 11
 
 # Partial images of the forward pass. Fixed, so that the order of summation, and with it every bit
 # of the result, does not depend on the number of threads.
@@ -52,6 +53,7 @@ class Ellipse(NamedTuple):
     inverse_y: float    # 1 / Σy|x, the conic's yy element
     variance_y: float   # Σy|x
     ratio: float        # exp(-1 / Σy|x)
+    bend: float         # exp(-4 / Σy|x), not ratio⁴: its error grows with the square of the rows
     rows: int           # rows between two seeds, even; 0: each row has its own seed
     half_width: float   # of the cut ellipse along x; negative: nothing to draw
     squared_cut: float  # of the Mahalanobis distance within this plane
@@ -73,8 +75,8 @@ def walk_length(variance_y: simd.Vector, cut: float) -> simd.Vector:
 def read_ellipse(table: np.ndarray, i: int, cut: float) -> Ellipse:
     """Return row ``i`` of a table of footprints."""
     return Ellipse(table[i, U], table[i, V], table[i, INVERSE_XX], table[i, SLOPE],
-                   table[i, INVERSE_Y], table[i, VARIANCE_Y], table[i, RATIO], int(table[i, ROWS]),
-                   table[i, HALF_WIDTH], cut * cut, float32(0))
+                   table[i, INVERSE_Y], table[i, VARIANCE_Y], table[i, RATIO], table[i, BEND],
+                   int(table[i, ROWS]), table[i, HALF_WIDTH], cut * cut, float32(0))
 
 
 @njit(**INLINE)
@@ -139,8 +141,7 @@ def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: 
     ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
     """
     first, end = column_span(ellipse, width)
-    step, squared, zero = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio, float32(0)
-    bend = simd.broadcast(squared * squared)
+    step, bend, zero = max(2, ellipse.rows), simd.broadcast(ellipse.bend), float32(0)
     for x in range(first, end, LANES):
         y, bottom, exponent, shift = strip(ellipse, x, end, height)
         at = start + y * stride + x
@@ -167,8 +168,8 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
     padding of the image must hold zeros.
     """
     first, end = column_span(ellipse, width)
-    step, squared = max(2, ellipse.rows), ellipse.ratio * ellipse.ratio
-    bend, one, zero = simd.broadcast(squared * squared), float32(1), float32(0)
+    step, bend = max(2, ellipse.rows), simd.broadcast(ellipse.bend)
+    one, zero = float32(1), float32(0)
     m0 = mx = my = mxx = mxy = myy = simd.broadcast(float32(0))
     for x in range(first, end, LANES):
         y, bottom, exponent, shift = strip(ellipse, x, end, height)

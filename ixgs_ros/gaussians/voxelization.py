@@ -45,8 +45,8 @@ from ixgs_ros.gaussians.vectors import (
 
 # Columns of the table of Gaussians in a box, (N, BOX_COLUMNS) float32, index units.
 (CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, VARIANCE_Y,
- RATIO, ROWS, HALF_DEPTH) = range(14)
-BOX_COLUMNS = 14
+ RATIO, BEND, ROWS, HALF_DEPTH) = range(15)
+BOX_COLUMNS = 15
 # Smallest normal float32, about: a volume below it is none.
 SMALLEST = np.float32(1e-37)
 # Layers filled together, so that they stay in the cache; a layer's sum does not depend on it.
@@ -145,6 +145,7 @@ def write_box_rows(table: np.ndarray, i: int, last: int, c: Triple, ax: Triple, 
     put(table, i, last, INVERSE_Y, inverse_y)
     put(table, i, last, VARIANCE_Y, variance_y)
     put(table, i, last, RATIO, simd.exp(-inverse_y))
+    put(table, i, last, BEND, simd.exp(float32(-4) * inverse_y))
     put(table, i, last, ROWS, simd.choose(seen, zero, walk_length(variance_y, cut), zero))
     put(table, i, last, HALF_DEPTH, seen)
 
@@ -165,7 +166,7 @@ def layer_ellipse(table: np.ndarray, i: int, dz: float, cut: float) -> Ellipse:
     left = max(cut * cut - distance, float32(0))
     return Ellipse(table[i, CX] + dz * table[i, SHIFT_X], table[i, CY] + dz * table[i, SHIFT_Y],
                    table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y],
-                   table[i, VARIANCE_Y], table[i, RATIO], int(table[i, ROWS]),
+                   table[i, VARIANCE_Y], table[i, RATIO], table[i, BEND], int(table[i, ROWS]),
                    math.sqrt(left) * table[i, DEVIATION_X], left, float32(-0.5) * distance)
 
 

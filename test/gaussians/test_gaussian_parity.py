@@ -14,9 +14,7 @@ from ixgs_ros.gaussians.model import BLOCKS
 from ixgs_ros.volume.grid import VoxelGrid
 from ixgs_ros.volume.plane import Plane
 
-# Of the peak. Nearly all scenes are within 1e-5; what is above is the rounding of the recurrence
-# along a strip of a wide footprint (`splatting`).
-PARITY = 2e-5
+PARITY = 1e-5   # of the peak
 
 
 def assert_close(name, found, expected, floor=0.0):
