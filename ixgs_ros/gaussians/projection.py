@@ -29,15 +29,18 @@ from ixgs_ros.gaussians.simd import LANES, put
 from ixgs_ros.gaussians.splatting import (
     BEND,
     FACTOR,
+    HALF_HEIGHT,
     HALF_WIDTH,
     INVERSE_XX,
     INVERSE_Y,
     RATIO,
+    REACH,
     ROWS,
     SLOPE,
+    strip_rows,
     U,
     V,
-    VARIANCE_Y,
+    WALK,
     walk_length,
 )
 from ixgs_ros.gaussians.vectors import (
@@ -171,15 +174,20 @@ def project(begin: int, end: int, means: np.ndarray, scales: np.ndarray, quatern
         width = visible_width(p, u, v, s, mean, inverse_norm, factor, size, cut)
         inverse_xx, inverse_det = one / p.xx, one / p.determinant
         inverse_y, variance_y = p.xx * inverse_det, p.determinant * inverse_xx
+        slope = p.xy * inverse_xx
+        reach, half_height = cut * math.sqrt(variance_y), cut * math.sqrt(p.yy)
         put(table, i, last, U, simd.choose(width, zero, u, zero))
         put(table, i, last, V, simd.choose(width, zero, v, zero))
         put(table, i, last, INVERSE_XX, inverse_xx)
-        put(table, i, last, SLOPE, p.xy * inverse_xx)
+        put(table, i, last, SLOPE, slope)
         put(table, i, last, INVERSE_Y, inverse_y)
-        put(table, i, last, VARIANCE_Y, variance_y)
         put(table, i, last, RATIO, simd.exp(-inverse_y))
         put(table, i, last, BEND, simd.exp(float32(-4) * inverse_y))
-        put(table, i, last, ROWS, simd.choose(width, zero, walk_length(variance_y, cut), zero))
+        put(table, i, last, WALK, simd.choose(width, zero, walk_length(variance_y, cut), zero))
+        put(table, i, last, REACH, reach)
+        put(table, i, last, HALF_HEIGHT, half_height)
+        put(table, i, last, ROWS,
+            simd.choose(width, zero, strip_rows(slope, reach, half_height), zero))
         put(table, i, last, HALF_WIDTH, width)
         put(table, i, last, FACTOR, simd.choose(width, zero, factor, zero))
     bad = 0

@@ -228,8 +228,8 @@ def total(typing: Any, x: Any) -> Any:
     return types.float32(vector), generate
 
 
-# 2^f on [-½, ½], the polynomial of least relative error (2e-9, below float32's own) that is 1 at 0;
-# highest power first.
+# 2^f on [-½, ½], highest power first: of the polynomials that are 1 at 0 the one of least relative
+# error, 2e-9, which is below float32's own.
 _POWERS_OF_TWO = (1.5353362e-4, 1.3398875e-3, 9.6184369e-3, 5.5503324e-2, 2.4022648e-1,
                   6.9314718e-1, 1.0)
 _LOWEST = -86.0

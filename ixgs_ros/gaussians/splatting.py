@@ -11,8 +11,10 @@ the variance along y at given x, so that no two large terms cancel:
 
 A strip of LANES columns is walked along y, two rows at a time (two chains of products hide each
 other's latency). There e obeys a recurrence, e(y+2) = e(y) · r(y), r(y+2) = r(y) · exp(-4 / Σy|x),
-which saves the exponential. It is seeded anew every ``rows`` rows, before a
-lane that starts below exp(-86) = 0 could rise above the cut, or rounding add up.
+which saves the exponential. It is seeded anew every ``walk`` rows, before a
+lane that starts below exp(-86) = 0 could rise above the cut, or rounding add up. All strips of a
+footprint are walked over equally many rows, more than the ellipse needs at its ends: those cost
+less than to find its rows anew and a loop whose end the CPU cannot foretell.
 
 Images are padded: LANES columns behind each row take what a strip writes beyond the width, one row
 below takes the odd row of a pair.
@@ -32,9 +34,9 @@ from ixgs_ros.gaussians.jit import INLINE, KERNEL
 LANES = simd.LANES
 
 # Columns of the table of footprints, (N, COLUMNS) float32.
-(U, V, INVERSE_XX, SLOPE, INVERSE_Y, VARIANCE_Y, RATIO, BEND, ROWS, HALF_WIDTH,
- FACTOR) = range(11)
-COLUMNS = 11
+(U, V, INVERSE_XX, SLOPE, INVERSE_Y, RATIO, BEND, WALK, REACH, HALF_HEIGHT, ROWS, HALF_WIDTH,
+ FACTOR) = range(13)
+COLUMNS = 13
 
 # Partial images of the forward pass. Fixed, so that the order of summation, and with it every bit
 # of the result, does not depend on the number of threads.
@@ -51,12 +53,13 @@ class Ellipse(NamedTuple):
     inverse_xx: float   # 1 / Σxx
     slope: float        # Σxy / Σxx
     inverse_y: float    # 1 / Σy|x, the conic's yy element
-    variance_y: float   # Σy|x
     ratio: float        # exp(-1 / Σy|x)
     bend: float         # exp(-4 / Σy|x), not ratio⁴: its error grows with the square of the rows
-    rows: int           # rows between two seeds, even; 0: each row has its own seed
+    walk: int           # rows between two seeds, even; 0: each row has its own seed
+    reach: float        # of the cut ellipse along y at given x: half its height on its middle line
+    half_height: float  # of the whole cut ellipse along y
+    rows: int           # walked by each strip
     half_width: float   # of the cut ellipse along x; negative: nothing to draw
-    squared_cut: float  # of the Mahalanobis distance within this plane
     bias: float         # added to the exponent
 
 
@@ -72,49 +75,50 @@ def walk_length(variance_y: simd.Vector, cut: float) -> simd.Vector:
 
 
 @njit(**INLINE)
-def read_ellipse(table: np.ndarray, i: int, cut: float) -> Ellipse:
+def read_ellipse(table: np.ndarray, i: int) -> Ellipse:
     """Return row ``i`` of a table of footprints."""
     return Ellipse(table[i, U], table[i, V], table[i, INVERSE_XX], table[i, SLOPE],
-                   table[i, INVERSE_Y], table[i, VARIANCE_Y], table[i, RATIO], table[i, BEND],
-                   int(table[i, ROWS]), table[i, HALF_WIDTH], cut * cut, float32(0))
+                   table[i, INVERSE_Y], table[i, RATIO], table[i, BEND], int(table[i, WALK]),
+                   table[i, REACH], table[i, HALF_HEIGHT], int(table[i, ROWS]),
+                   table[i, HALF_WIDTH], float32(0))
+
+
+@njit(**INLINE)
+def ceiling(x: float) -> int:
+    """Return the least integer >= x (``math.ceil`` calls libm, and that empties all registers)."""
+    whole = int(x)
+    return whole + int(float32(whole) < x)
 
 
 @njit(**INLINE)
 def column_span(ellipse: Ellipse, width: int) -> tuple[int, int]:
     """Return the first column under the ellipse and the one after the last."""
-    first = max(0, int(math.ceil(ellipse.u - ellipse.half_width)))
-    return first, min(width, int(math.floor(ellipse.u + ellipse.half_width)) + 1)
+    first = max(0, ceiling(ellipse.u - ellipse.half_width))
+    return first, min(width, ceiling(ellipse.u + ellipse.half_width + float32(1)))
 
 
 @njit(**INLINE)
-def row_span(ellipse: Ellipse, left: float, right: float, height: int) -> tuple[int, int]:
-    """Return the first row, and the one after the last, that may be under the ellipse.
-
-    For dx in [left, right], from the largest half height there and both ends of the tilted middle
-    line: a row or two more than needed at times, which costs less than to be exact.
-    """
-    zero = float32(0)
-    nearest = max(left, -right, zero)
-    rest = max(ellipse.squared_cut - nearest * nearest * ellipse.inverse_xx, zero)
-    reach = math.sqrt(rest * ellipse.variance_y)
-    a, b = ellipse.slope * left, ellipse.slope * right
-    first = int(math.ceil(ellipse.v + min(a, b) - reach))
-    last = int(math.floor(ellipse.v + max(a, b) + reach))
-    return max(0, first), min(height, last + 1)
+def strip_rows(slope: simd.Vector, reach: simd.Vector, half_height: simd.Vector) -> simd.Vector:
+    """Return how many rows of pixels the part of an ellipse under a strip may cross."""
+    tilted = reach + reach + simd.choose(slope, float32(0), slope, -slope) * float32(LANES - 1)
+    whole = half_height + half_height
+    return simd.floor(simd.choose(tilted, whole, whole, tilted)) + float32(1)
 
 
 @njit(**INLINE)
-def strip(ellipse: Ellipse, x: int, end: int, height: int) -> tuple:
+def strip(ellipse: Ellipse, x: int, height: int) -> tuple:
     """Return what the strip of columns from ``x`` on needs.
 
     Its first row, the row after the last, and vectors of the exponent's part that depends on dx
     only and of the rows' distance from the centre at which each column has its maximum.
     """
     left = float32(x) - ellipse.u
-    top, bottom = row_span(ellipse, left, float32(min(x + LANES, end) - 1) - ellipse.u, height)
+    ends = ellipse.slope * left, ellipse.slope * (left + float32(LANES - 1))
+    lowest = min(ends[0], ends[1]) - ellipse.reach
+    first = ceiling(ellipse.v + max(lowest, -ellipse.half_height))
     dx = simd.lane_numbers() + left
     exponent = float32(-0.5) * ellipse.inverse_xx * dx * dx + ellipse.bias
-    return top, bottom, exponent, ellipse.slope * dx
+    return max(0, first), min(height, first + ellipse.rows), exponent, ellipse.slope * dx
 
 
 @njit(**INLINE)
@@ -124,7 +128,7 @@ def seed(ellipse: Ellipse, exponent: simd.Vector, shift: simd.Vector, y: int) ->
     distance = (float32(y) - ellipse.v) - shift
     e0 = simd.exp(half * distance * distance + exponent)
     r = simd.exp(half + (half + half) * distance)
-    if ellipse.rows > 0:
+    if ellipse.walk > 0:
         e1 = e0 * r
     else:
         distance += float32(1)
@@ -141,9 +145,9 @@ def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: 
     ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
     """
     first, end = column_span(ellipse, width)
-    step, bend, zero = max(2, ellipse.rows), simd.broadcast(ellipse.bend), float32(0)
+    step, bend, zero = max(2, ellipse.walk), simd.broadcast(ellipse.bend), float32(0)
     for x in range(first, end, LANES):
-        y, bottom, exponent, shift = strip(ellipse, x, end, height)
+        y, bottom, exponent, shift = strip(ellipse, x, height)
         at = start + y * stride + x
         while y < bottom:
             e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
@@ -168,11 +172,11 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
     padding of the image must hold zeros.
     """
     first, end = column_span(ellipse, width)
-    step, bend = max(2, ellipse.rows), simd.broadcast(ellipse.bend)
+    step, bend = max(2, ellipse.walk), simd.broadcast(ellipse.bend)
     one, zero = float32(1), float32(0)
     m0 = mx = my = mxx = mxy = myy = simd.broadcast(float32(0))
     for x in range(first, end, LANES):
-        y, bottom, exponent, shift = strip(ellipse, x, end, height)
+        y, bottom, exponent, shift = strip(ellipse, x, height)
         at = start + y * stride + x
         s0 = s1 = s2 = simd.broadcast(float32(0))
         while y < bottom:
@@ -218,7 +222,7 @@ def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts:
         for i in range(count * part // shares, count * (part + 1) // shares):
             amplitude = densities[i] * table[i, FACTOR]
             if amplitude != float32(0):
-                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i, cut),
+                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i),
                             amplitude, threshold)
 
 
@@ -231,7 +235,7 @@ def gather(begin: int, end: int, table: np.ndarray, padded: np.ndarray, height: 
     """
     threshold = cut_threshold(cut)
     for i in range(begin, end):
-        ellipse = read_ellipse(table, i, cut)
+        ellipse = read_ellipse(table, i)
         m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width,
                                                    ellipse, (ellipse.u, ellipse.v), threshold)
         moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)

@@ -25,9 +25,11 @@ from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.simd import LANES, put, take
 from ixgs_ros.gaussians.splatting import (
     add_ellipse,
+    ceiling,
     cut_threshold,
     Ellipse,
     gather_ellipse,
+    strip_rows,
     walk_length,
 )
 from ixgs_ros.gaussians.vectors import (
@@ -44,9 +46,9 @@ from ixgs_ros.gaussians.vectors import (
 )
 
 # Columns of the table of Gaussians in a box, (N, BOX_COLUMNS) float32, index units.
-(CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, VARIANCE_Y,
- RATIO, BEND, ROWS, HALF_DEPTH) = range(15)
-BOX_COLUMNS = 15
+(CX, CY, CZ, SHIFT_X, SHIFT_Y, INVERSE_ZZ, INVERSE_XX, DEVIATION_X, SLOPE, INVERSE_Y, RATIO, BEND,
+ WALK, REACH, HALF_HEIGHT, ROWS, HALF_DEPTH) = range(17)
+BOX_COLUMNS = 17
 # Smallest normal float32, about: a volume below it is none.
 SMALLEST = np.float32(1e-37)
 # Layers filled together, so that they stay in the cache; a layer's sum does not depend on it.
@@ -127,12 +129,13 @@ def write_box_rows(table: np.ndarray, i: int, last: int, c: Triple, ax: Triple, 
     zero, one = float32(0), float32(1)
     xx, yy, zz = dot(ax, ax), dot(ay, ay), dot(az, az)
     xz, yz = cross(ax, az), cross(ay, az)
-    gxx, gxy = dot(xz, xz), dot(xz, yz)
+    gxx, gxy, gyy = dot(xz, xz), dot(xz, yz), dot(yz, yz)
     volume = dot(ax, yz)
     half = (cut * math.sqrt(xx), cut * math.sqrt(yy), cut * math.sqrt(zz))
     seen = reach_of(c, half, shape, volume)
     inverse_zz, inverse_gxx, squared = one / zz, one / gxx, volume * volume
-    inverse_y, variance_y = gxx / squared, squared * inverse_gxx
+    inverse_y, variance_y, slope = gxx / squared, squared * inverse_gxx, gxy * inverse_gxx
+    reach, half_height = cut * math.sqrt(variance_y), cut * math.sqrt(gyy * inverse_zz)
     put(table, i, last, CX, simd.choose(seen, zero, c[0], zero))
     put(table, i, last, CY, simd.choose(seen, zero, c[1], zero))
     put(table, i, last, CZ, simd.choose(seen, zero, c[2], zero))
@@ -141,12 +144,15 @@ def write_box_rows(table: np.ndarray, i: int, last: int, c: Triple, ax: Triple, 
     put(table, i, last, INVERSE_ZZ, inverse_zz)
     put(table, i, last, INVERSE_XX, zz * inverse_gxx)
     put(table, i, last, DEVIATION_X, math.sqrt(gxx * inverse_zz))
-    put(table, i, last, SLOPE, gxy * inverse_gxx)
+    put(table, i, last, SLOPE, slope)
     put(table, i, last, INVERSE_Y, inverse_y)
-    put(table, i, last, VARIANCE_Y, variance_y)
     put(table, i, last, RATIO, simd.exp(-inverse_y))
     put(table, i, last, BEND, simd.exp(float32(-4) * inverse_y))
-    put(table, i, last, ROWS, simd.choose(seen, zero, walk_length(variance_y, cut), zero))
+    put(table, i, last, WALK, simd.choose(seen, zero, walk_length(variance_y, cut), zero))
+    put(table, i, last, REACH, reach)
+    put(table, i, last, HALF_HEIGHT, half_height)
+    put(table, i, last, ROWS,
+        simd.choose(seen, zero, strip_rows(slope, reach, half_height), zero))
     put(table, i, last, HALF_DEPTH, seen)
 
 
@@ -156,7 +162,7 @@ def layer_span(table: np.ndarray, i: int, first: int, end: int) -> tuple[int, in
     z, reach = table[i, CZ], table[i, HALF_DEPTH]
     if reach < float32(0):
         return 0, 0
-    return max(first, int(math.ceil(z - reach))), min(end, int(math.floor(z + reach)) + 1)
+    return max(first, ceiling(z - reach)), min(end, ceiling(z + reach + float32(1)))
 
 
 @njit(**INLINE)
@@ -165,9 +171,10 @@ def layer_ellipse(table: np.ndarray, i: int, dz: float, cut: float) -> Ellipse:
     distance = dz * dz * table[i, INVERSE_ZZ]
     left = max(cut * cut - distance, float32(0))
     return Ellipse(table[i, CX] + dz * table[i, SHIFT_X], table[i, CY] + dz * table[i, SHIFT_Y],
-                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y],
-                   table[i, VARIANCE_Y], table[i, RATIO], table[i, BEND], int(table[i, ROWS]),
-                   math.sqrt(left) * table[i, DEVIATION_X], left, float32(-0.5) * distance)
+                   table[i, INVERSE_XX], table[i, SLOPE], table[i, INVERSE_Y], table[i, RATIO],
+                   table[i, BEND], int(table[i, WALK]), table[i, REACH], table[i, HALF_HEIGHT],
+                   int(table[i, ROWS]), math.sqrt(left) * table[i, DEVIATION_X],
+                   float32(-0.5) * distance)
 
 
 @njit(**KERNEL)
