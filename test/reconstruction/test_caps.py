@@ -42,10 +42,10 @@ def test_no_way_to_a_model_exceeds_the_cap(most, share):
 
 
 def test_a_stored_model_is_loaded_up_to_the_cap_and_not_beyond():
-    reconstructor = Reconstructor(configure(model__max_gaussians=1000, model__shell_share=0.5))
+    reconstructor = Reconstructor(configure(model__max_gaussians=2000, model__shell_share=0.5))
     reconstructor.add_shots(SHOTS[:3])
     arrays, count = reconstructor.state(), len(reconstructor.model)
-    assert len(arrays['shell/means']) > 0 and count > 200
+    assert len(arrays['shell/means']) > 0 and count > 500
     same = Reconstructor.from_state(configure(model__max_gaussians=count), arrays)
     assert len(same.model) == count
     with pytest.raises(ValueError, match=f'max_gaussians = {count - 1} Gaussians, got {count}'):
