@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ixgs_ros.gaussians import reference
+from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.cuda.model import DeviceGradients, DeviceModel
 from ixgs_ros.gaussians.cuda.splatter import CudaSplatter
 from ixgs_ros.gaussians.model import GaussianModel
@@ -103,13 +104,34 @@ def test_a_uniform_object_keeps_its_mass_at_three_sigma():
 
 def test_wrong_gaussians_are_named():
     splatter, view = CudaSplatter(3.0, DEVICE), view_from(np.eye(3), 20, 20, 300.0)
-    for name, value in (('means', np.nan), ('log_scales', -90.0), ('quaternions', 0.0)):
+    for name, value in (('means', np.nan), ('log_scales', -90.0), ('quaternions', 0.0),
+                        ('quaternions', 0.51)):
         model = random_model(0, 5)
         getattr(model, name)[3] = value
         with pytest.raises(ValueError, match=f'expected {name} with .* at Gaussian 3'):
             splatter.project(on_device(model), view)
         with pytest.raises(ValueError, match=f'expected {name} with .* at Gaussian 3'):
             splatter.voxelize(on_device(model), GRID)
+
+
+def test_quaternions_are_refused_where_the_cpu_refuses_them_in_the_same_words():
+    view = view_from(np.eye(3), 20, 20, 300.0)
+    cpu, cuda = CpuSplatter(3.0), CudaSplatter(3.0, DEVICE)
+    unit = random_model(0, 5)
+    unit.quaternions /= np.linalg.norm(unit.quaternions, axis=1, keepdims=True)
+    for length in (0.5, 0.989, 0.991, 1.009, 1.011, 40.0):
+        model = unit.copy()
+        model.quaternions[3] *= np.float32(length)
+        messages = []
+        for splatter, kept in ((cpu, model), (cuda, on_device(model))):
+            for job, where in ((splatter.project, view), (splatter.voxelize, GRID)):
+                try:
+                    job(kept, where)
+                    messages.append('')
+                except ValueError as error:
+                    messages.append(str(error))
+        assert len(set(messages)) == 1
+        assert ('within 1% of 1' in messages[0]) == (abs(length - 1) > 0.01)
 
 
 def test_wrong_arguments_are_named():

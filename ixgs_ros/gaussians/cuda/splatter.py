@@ -131,7 +131,7 @@ class CudaSplatter:
         """Project a model into a view.
 
         Raises:
-            ValueError: a Gaussian is not finite, has a zero quaternion or a zero scale.
+            ValueError: a Gaussian is not finite, has a zero scale or no unit quaternion.
         """
         model.check_layout(device=self.device)
         count, size = len(model), (view.height, view.width)
