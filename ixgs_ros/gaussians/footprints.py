@@ -11,6 +11,19 @@ from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.view import View
 
 
+def check_cut(made: float, wanted: float) -> None:
+    """Raise unless footprints were made with the cut of the splatter that draws them.
+
+    The factors in the table make up for what one cut loses, and the half widths end there.
+
+    Raises:
+        ValueError: naming both cuts.
+    """
+    if made != wanted:
+        raise ValueError(f'expected footprints projected with the cut {wanted:g} of this '
+                         f'splatter, got them with {made:g}')
+
+
 @dataclass
 class Footprints:
     """The 2-D Gaussians of a model in a view.

@@ -144,6 +144,12 @@ def test_wrong_arguments_are_named():
         splatter.moments(footprints, torch.zeros(20, 21, dtype=torch.float64))
     with pytest.raises(TypeError, match='densities as a float32 tensor, got ndarray'):
         splatter.render(footprints, densities=np.ones(5, np.float32))
+    other, image = CudaSplatter(4.0, DEVICE), tensor(np.zeros((20, 21)))
+    for job in (lambda: other.render(footprints), lambda: other.gradient(footprints, image),
+                lambda: other.moments(footprints, image),
+                lambda: other.view_gradient(footprints, image)):
+        with pytest.raises(ValueError, match='with the cut 4 of this splatter, got them with 3'):
+            job()
     with pytest.raises(ValueError, match=r'd_volume of shape \(3, 4, 5\)'):
         splatter.voxelize_gradient(model, GRID, tensor(np.zeros((5, 4, 3))))
     with pytest.raises(ValueError, match=r'means on .*, got it on meta'):
