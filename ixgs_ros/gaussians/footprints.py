@@ -33,12 +33,14 @@ class Footprints:
         view: from where.
         scales: (N, 3) float32 standard deviations, metres.
         table: (N, 10) float32; its columns are in `splatting`.
+        cut: Mahalanobis distance at which they end.
     """
 
     model: GaussianModel
     view: View
     scales: np.ndarray
     table: np.ndarray
+    cut: float
 
     def __len__(self) -> int:
         """Return the number of Gaussians, seen or not."""
