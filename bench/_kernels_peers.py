@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 
 from _kernels_report import errors_table, peers_table
@@ -12,6 +11,7 @@ from _kernels_scene import cotangent, grid_of, scene, view_of
 from _roofline import measured_rates
 from _timing import Call, least, Times
 import _torch_peer as peer
+import numba
 import numpy as np
 import torch
 
@@ -38,7 +38,7 @@ def torch_rows(count: int, size: int) -> list[Row]:
         'forward + gradient, torch': lambda: peer.forward_and_gradient(parameters, view, cut,
                                                                        d_image)}
     times: list[dict[str, Times]] = []
-    for threads in (1, os.cpu_count() or 1):
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
         torch.set_num_threads(threads)
         times.append(least(calls, PEER_REPEATS))
         time.sleep(PAUSE_S)

@@ -9,11 +9,7 @@ from pathlib import Path
 
 from _kernels_busy import BusyRow
 from _kernels_rows import Row
-import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-matplotlib.use('Agg')
 
 COLUMNS = ('gaussians', 'on', 'kernel', 'cpu_ms_one', 'cpu_ms_all', 'wall_ms_one', 'wall_ms_all',
            'speed_up', 'exp_roof_share', 'fma_roof_share', 'copy_roof_share', 'machine')
@@ -96,31 +92,26 @@ def busy_table(rows: Iterable[BusyRow]) -> list[str]:
 def draw(path: Path, rows: Sequence[Row], count: int, machine: str) -> None:
     """Draw time against the number of Gaussians and against the detector's edge."""
     sizes = sorted({int(row.on[:-1]) for row in rows if row.kernel in IN_VIEW})
-    voxels = sorted({int(row.on[:-1]) for row in rows if row.kernel in IN_BOX})
+    voxels = max(int(row.on[:-1]) for row in rows if row.kernel in IN_BOX)
     middle = f'{sizes[len(sizes) // 2]}²'
-    figure = Figure(figsize=(10, 5), layout='constrained')
+    figure = Figure(figsize=(12, 5), layout='constrained')
     left, right = figure.subplots(1, 2, sharey=True)
-    for name in (*IN_VIEW, 'adam', *IN_BOX):
-        on = {**dict.fromkeys(IN_VIEW, middle), 'adam': 'all parameters'}.get(name,
-                                                                              f'{voxels[-1]}³')
-        along = [row for row in rows if (row.kernel, row.on) == (name, on)]
-        line(left, [(row.gaussians, row.one.cpu_ms) for row in along], f'{name}, {on}'
-             if name in IN_BOX else name)
-        across = [row for row in rows if (row.kernel, row.gaussians) == (name, count)]
+    kernels = {**dict.fromkeys(IN_VIEW, middle), 'adam': 'all parameters',
+               **dict.fromkeys(IN_BOX, f'{voxels}³')}
+    for k, (name, on) in enumerate(kernels.items()):
+        style = {'label': f'{name}, {on}', 'color': f'C{k % 10}',
+                 'linestyle': '--' if name in IN_BOX else '-', 'marker': '.'}
+        left.plot(*zip(*sorted((row.gaussians, row.one.cpu_ms) for row in rows
+                               if (row.kernel, row.on) == (name, on))), **style)
         if name in IN_VIEW:
-            line(right, [(int(row.on[:-1]), row.one.cpu_ms) for row in across], name)
-    left.set(xscale='log', yscale='log', xlabel='Gaussians', ylabel='CPU ms, one thread',
-             title=f'detector {middle}')
+            right.plot(*zip(*sorted((int(row.on[:-1]), row.one.cpu_ms) for row in rows
+                                    if (row.kernel, row.gaussians) == (name, count))), **style)
+    left.set(xscale='log', yscale='log', xlabel='Gaussians', ylabel='CPU ms, one thread')
     right.set(xscale='log', xlabel="detector's edge, pixels", title=f'{count} Gaussians')
     for axes, ticks in ((left, sorted({row.gaussians for row in rows})), (right, sizes)):
-        axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.grid(alpha=0.3)
-    left.legend(fontsize='small')
+    figure.legend(*left.get_legend_handles_labels(), loc='outside right center')
     figure.suptitle(machine)
     figure.savefig(path, dpi=100)
-
-
-def line(axes: Axes, points: Iterable[tuple[float, float]], label: str) -> None:
-    """Draw a line through points, in order of x."""
-    axes.plot(*zip(*sorted(points)), marker='.', label=label)

@@ -107,14 +107,16 @@ def volume_rows(count: int, voxels: int, rates: Rates, repeats: int) -> list[Row
                    volume_calls(model, voxels, None), work, rates, repeats)
 
 
+def adam_call(count: int, threads: int | None) -> dict[str, Call]:
+    """Return a step of the optimiser by name."""
+    model, gradients, adam = scene(count), Gradients.zeros(count), Adam(count, threads=threads)
+    return {'adam': lambda: adam.step(model, gradients, STEP)}
+
+
 def adam_row(count: int, rates: Rates, repeats: int) -> list[Row]:
     """Return the row of the optimiser's step."""
-    model, gradients = scene(count), Gradients.zeros(count)
-    calls: list[dict[str, Call]] = []
-    for threads in (1, None):
-        adam = Adam(count, threads=threads)
-        calls.append({'adam': lambda adam=adam: adam.step(model, gradients, STEP)})
-    return rows_of(count, 'all parameters', *calls, {'adam': stepped(count)}, rates, repeats)
+    return rows_of(count, 'all parameters', adam_call(count, 1), adam_call(count, None),
+                   {'adam': stepped(count)}, rates, repeats)
 
 
 def ten_steps(count: int, size: int, threads: int | None) -> Call:

@@ -35,17 +35,25 @@ TORCH_COUNT, TORCH_SIZE = 20_000, 256
 BUSY_COUNT, BUSY_SIZE, BUSY_VOXELS = 50_000, 256, 64
 
 
+def positive(text: str) -> int:
+    """Return a whole number above 0."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'expected a whole number above 0, got {text!r}')
+    return int(text)
+
+
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the arguments."""
     parser = argparse.ArgumentParser(prog='kernels', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--counts', type=int, nargs='+', default=[10_000, 20_000, 50_000, 100_000],
-                        help='numbers of Gaussians')
-    parser.add_argument('--sizes', type=int, nargs='+', default=[128, 256, 512],
+    parser.add_argument('--counts', type=positive, nargs='+',
+                        default=[10_000, 20_000, 50_000, 100_000], help='numbers of Gaussians')
+    parser.add_argument('--sizes', type=positive, nargs='+', default=[128, 256, 512],
                         help='edges of the detector, pixels')
-    parser.add_argument('--voxels', type=int, nargs='+', default=[64, 128],
+    parser.add_argument('--voxels', type=positive, nargs='+', default=[64, 128],
                         help='edges of the volume, voxels')
-    parser.add_argument('--repeats', type=int, default=7, help='runs of which the least counts')
+    parser.add_argument('--repeats', type=positive, default=7,
+                        help='runs of which the least counts')
     parser.add_argument('--busy', action='store_true',
                         help='also compare one thread with all while a process spins on each core')
     parser.add_argument('--out', type=Path, default=Path(__file__).resolve().parent / 'results',
@@ -82,8 +90,8 @@ def peers() -> tuple[list[Row], list[str]]:
     return rows_and_lines(TORCH_COUNT, TORCH_SIZE)
 
 
-def page(rows: Sequence[Row], counts: Sequence[int], host: str, rates: Rates,
-         sections: Sequence[str]) -> str:
+def page(rows: Sequence[Row], counts: Sequence[int], host: str, load: float,
+         rates: Rates, sections: Sequence[str]) -> str:
     """Return the results as Markdown."""
     shown = shown_count(counts)
     step = [row for row in rows if row.kernel == 'optimisation step']
@@ -96,7 +104,8 @@ def page(rows: Sequence[Row], counts: Sequence[int], host: str, rates: Rates,
         f'{numba.config.NUMBA_NUM_THREADS}. Least of several runs; shares are those of one '
         'thread. '
         'Footprints end at 3 σ and are about 1.7, 3.5, 7 px wide (σ) on 128², 256², 512² pixels. '
-        'Every figure: [kernels_cpu.csv](kernels_cpu.csv).', '',
+        f'Load average at the start {load:.1f}: with other work on the machine, columns of wall '
+        'time measure that too. Every figure: [kernels_cpu.csv](kernels_cpu.csv).', '',
         f'## {shown} Gaussians', '',
         *report.kernels_table(row for row in kernels if row.gaussians == shown),
         f'A whole step of the refinement (project, render, residual, gradient, Adam, and every '
@@ -115,7 +124,8 @@ def shown_count(counts: Sequence[int]) -> int:
 def run_on_cpu(arguments: argparse.Namespace) -> int:
     """Measure, print and write everything; return the exit code."""
     host = f'{machine()}, {LANES} lanes, numba {numba.__version__}'
-    print(f'{host}; load {os.getloadavg()[0]:.1f}')
+    load = os.getloadavg()[0]
+    print(f'{host}; load {load:.1f}')
     starts = start_seconds()
     rates = measured_rates(arguments.repeats)
     rows = all_rows(arguments, rates)
@@ -132,7 +142,7 @@ def run_on_cpu(arguments: argparse.Namespace) -> int:
     others, lines = peers()
     sections += ['## Beside torch and the float64 reference', '', *lines]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    text = page(rows, arguments.counts, host, rates, sections)
+    text = page(rows, arguments.counts, host, load, rates, sections)
     report.write_csv(arguments.out / 'kernels_cpu.csv', [*rows, *others], host)
     (arguments.out / 'kernels_cpu.md').write_text(text.rstrip() + '\n')
     report.draw(arguments.out / 'kernels_cpu.png', rows, shown_count(arguments.counts), host)
