@@ -12,7 +12,6 @@ import argparse
 from collections.abc import Sequence
 import json
 from pathlib import Path
-import platform
 import statistics
 import sys
 import time
@@ -34,6 +33,7 @@ from ixgs_ros.volume.grid import Region, VoxelGrid
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _ct import load
+from _machine import machine
 from _rtk_peer import RtkPeer
 
 RADIUS, INSIDE = 0.080, 0.076
@@ -104,15 +104,6 @@ def compare(caster: RayCaster, truth: np.ndarray, seed: int) -> dict[str, float]
     print('seed {seed}: {cpu_s:5.1f} CPU-s   RTK {rtk_psnr_db:.2f} dB {rtk_rmse_hu:.0f} HU   '
           'ours {psnr_db:.2f} dB {rmse_hu:.0f} HU ({steps} steps)'.format(**row), flush=True)
     return row
-
-
-def machine() -> str:
-    """Return the processor's name and the number of cores."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path('/proc/cpuinfo')
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
-    return f'{models[0] if models else name}, {max(1, len(models))} cores'
 
 
 def markdown(result: dict) -> str:
