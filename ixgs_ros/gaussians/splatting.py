@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import float32, njit
+from numba import float32, intp, njit
 import numpy as np
 
 from ixgs_ros.gaussians import simd
@@ -271,7 +271,7 @@ def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts:
         for i in range(count * part // shares, count * (part + 1) // shares):
             amplitude = densities[i] * table[i, FACTOR]
             if amplitude != float32(0):
-                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i),
+                add_ellipse(image, intp(0), width + LANES, height, width, read_ellipse(table, i),
                             amplitude, threshold)
 
 
@@ -285,7 +285,7 @@ def gather(begin: int, end: int, table: np.ndarray, padded: np.ndarray, height: 
     threshold = cut_threshold(cut)
     for i in range(begin, end):
         ellipse = read_ellipse(table, i)
-        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width,
+        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, intp(0), width + LANES, height, width,
                                                    ellipse, (ellipse.u, ellipse.v), threshold)
         moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)
         moments[i, 2], moments[i, 3] = simd.total(my), simd.total(mxx)
