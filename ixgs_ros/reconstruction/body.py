@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ixgs_ros.gaussians.cpu import CpuSplatter
+from ixgs_ros.gaussians.footprints import Footprints
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.volume.grid import Region, VoxelGrid
@@ -63,21 +64,24 @@ class Body:
 class Projector:
     """Renders a body at a measurement's resolution, and backprojects to the densities.
 
-    Holds the footprints of the last body and view it was given.
+    Holds the footprints of the last body and view it was given; their arrays serve the next.
     """
 
     def __init__(self) -> None:
         """Make the splatters; one for each part, as each owns the arrays of its footprints."""
         self.fine = CpuSplatter()
         self.shell = CpuSplatter()
+        self._kept: Footprints | None = None
+        self._kept_shell: Footprints | None = None
 
     def render(self, body: Body, m: Measurement) -> np.ndarray:
         """Return the line integrals (h, w) through the body; keeps the footprints."""
         self._body, self._shape = body, m.values.shape
-        self.footprints = self.fine.project(body.fine, m.view)
+        self.footprints = self._kept = self.fine.project(body.fine, m.view, self._kept)
         image = self.fine.render(self.footprints)
         if len(body.shell):
-            self.shell_footprints = self.shell.project(body.shell, m.half_view)
+            self.shell_footprints = self._kept_shell = self.shell.project(
+                body.shell, m.half_view, self._kept_shell)
             image = image + doubled(self.shell.render(self.shell_footprints), self._shape)
         return image
 

@@ -18,6 +18,25 @@ from ixgs_ros.reconstruction.measurement import Measurement
 FLOOR = 0.05
 
 
+class Majorisers:
+    """``H`` of each view for one part of the body, and the floor under all of them."""
+
+    def __init__(self, count: int) -> None:
+        """Begin with no view of ``count`` Gaussians."""
+        self._views: list[np.ndarray] = []
+        self._total = np.zeros(count, np.float32)
+
+    def append(self, h: np.ndarray) -> None:
+        """Add the next view's ``H``, (N,) float32 metres²."""
+        self._views.append(h)
+        self._total += h
+
+    def of(self, view: int) -> np.ndarray:
+        """Return what a step of a view divides by, (N,) float32 metres²."""
+        floor = FLOOR * (self._total / len(self._views))
+        return np.maximum(self._views[view], floor + np.float32(1e-20))
+
+
 def majoriser(projector: Projector, body: Body, m: Measurement) -> tuple[np.ndarray, np.ndarray]:
     """Return ``H`` of one view, metres²: (N,) of the fine part and (M,) of the shell."""
     projector.render(body, m)
@@ -25,27 +44,34 @@ def majoriser(projector: Projector, body: Body, m: Measurement) -> tuple[np.ndar
     return projector.backproject_fine(image), projector.backproject_shell(image)
 
 
-def relax(densities: np.ndarray, gradient: np.ndarray, curvature: list[np.ndarray], view: int,
+def majorisers(projector: Projector, body: Body,
+               measurements: list[Measurement]) -> tuple[Majorisers, Majorisers]:
+    """Return those of all views, of the fine part and of the shell."""
+    fine, shell = Majorisers(len(body.fine)), Majorisers(len(body.shell))
+    for m in measurements:
+        of_fine, of_shell = majoriser(projector, body, m)
+        fine.append(of_fine)
+        shell.append(of_shell)
+    return fine, shell
+
+
+def relax(densities: np.ndarray, gradient: np.ndarray, curvature: np.ndarray,
           rate: float) -> None:
     """Take one majoriser step of one view; in place.
 
     Args:
         densities: (N,) float32, 1/m.
         gradient: (N,) backprojected weighted residual, measured minus model, metres.
-        curvature: ``H`` of each view.
-        view: index of the view.
+        curvature: (N,) the view's ``H``, floored (:meth:`Majorisers.of`), metres².
         rate: λ in (0, 1].
     """
-    if not len(densities):
-        return
-    floor = FLOOR * np.mean(curvature, axis=0)
-    step = np.float32(rate) * gradient / np.maximum(curvature[view], floor + np.float32(1e-20))
+    step = np.float32(rate) * gradient / curvature
     np.maximum(densities + step, 0, out=densities)
 
 
 def sweep(projector: Projector, body: Body, measurements: list[Measurement],
-          exposures: Exposures, curvature: list[tuple[np.ndarray, np.ndarray]],
-          order: np.ndarray, rate: float) -> None:
+          exposures: Exposures, fine: Majorisers, shell: Majorisers, order: np.ndarray,
+          rate: float) -> None:
     """Visit the views once; in place.
 
     Args:
@@ -53,14 +79,14 @@ def sweep(projector: Projector, body: Body, measurements: list[Measurement],
         body: its densities change.
         measurements: of all views.
         exposures: of all views.
-        curvature: of all views, see :func:`majoriser`.
+        fine: majorisers of the fine part, of all views.
+        shell: the same of the shell.
         order: indices of the views to visit.
         rate: λ in (0, 1].
     """
-    fine, shell = [h[0] for h in curvature], [h[1] for h in curvature]
     for k in order:
         m = measurements[k]
         image = projector.render(body, m)
         residual = m.weights * exposures.residual(k, m, image)
-        relax(body.fine.densities, projector.backproject_fine(residual), fine, k, rate)
-        relax(body.shell.densities, projector.backproject_shell(residual), shell, k, rate)
+        relax(body.fine.densities, projector.backproject_fine(residual), fine.of(k), rate)
+        relax(body.shell.densities, projector.backproject_shell(residual), shell.of(k), rate)

@@ -1,10 +1,13 @@
-"""How the kernels of the coarse start are compiled: they release the GIL and are cached."""
+"""How the kernels of the coarse start are compiled: they release the GIL and are cached.
+
+No fast mathematics, not even contraction to FMA: numba compiles a parallel kernel once for the
+process that first needs it and loads it from the cache in those after, and the two were not the
+same code: reciprocals and FMA stood in other places, and the same shots gave other bytes.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Contraction to FMA only: no reassociation, so that results do not depend on the order of a sum.
-SERIAL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy',
-                          'fastmath': {'contract', 'nsz', 'arcp'}}
+SERIAL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy'}
 PARALLEL: dict[str, Any] = {**SERIAL, 'parallel': True}

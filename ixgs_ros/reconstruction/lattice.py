@@ -6,6 +6,8 @@ few views the start matters more than the iterations: 5 dB over random or densit
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.ndimage import binary_dilation
 
@@ -25,24 +27,34 @@ def neighbour_distance(cell: np.ndarray) -> np.ndarray:
     return cell * np.sqrt(3.0) / 2.0
 
 
-def sites(region: Region, cell: float, anchor: np.ndarray) -> np.ndarray:
-    """Return all lattice sites within a box, (M, 3) metres.
+def sites(region: Region, cell: float, anchor: np.ndarray,
+          wanted: Callable[[np.ndarray], np.ndarray], most: int) -> np.ndarray | None:
+    """Return the wanted lattice sites within a box, (M, 3) metres; None if more than ``most``.
+
+    Made plane by plane, so that memory goes with what is kept and not with the box.
 
     Args:
         region: the box.
         cell: edge of the cubic cell, metres; it holds two sites.
         anchor: (3,) metres, one of the lattice's sites.
+        wanted: tells of sites (M, 3), metres, which to keep, (M,) bool.
+        most: sites allowed.
     """
-    rows = []
+    planes, count = [np.empty((0, 3))], 0
     for shift in (0.0, 0.5):
         axes = []
         for a in range(3):
             first = np.ceil((region.lower[a] - anchor[a]) / cell - shift)
             last = np.floor((region.upper[a] - anchor[a]) / cell - shift)
             axes.append(anchor[a] + cell * (np.arange(first, last + 1) + shift))
-        z, y, x = np.meshgrid(axes[2], axes[1], axes[0], indexing='ij')
-        rows.append(np.stack([x.ravel(), y.ravel(), z.ravel()], axis=-1))
-    return np.concatenate(rows)
+        y, x = np.meshgrid(axes[1], axes[0], indexing='ij')
+        for z in axes[2]:
+            plane = np.stack([x.ravel(), y.ravel(), np.full(x.size, z)], axis=-1)
+            planes.append(plane[wanted(plane)])
+            count += len(planes[-1])
+            if count > most:
+                return None
+    return np.concatenate(planes)
 
 
 def nearest(values: np.ndarray, layer: Layer, points: np.ndarray) -> np.ndarray:
@@ -74,9 +86,8 @@ def lattice_sites(layer: Layer, region: Region, count: int,
     volume = max(1, int(where.sum())) * float(layer.grid.spacing.prod())
     cell = max(least_cell, (2.0 * volume / count) ** (1.0 / 3.0))
     while True:
-        points = sites(region, cell, region.center)
-        points = points[nearest(where, layer, points)]
-        if len(points) <= count:
+        points = sites(region, cell, region.center, lambda p: nearest(where, layer, p), count)
+        if points is not None:
             return points, cell
         cell *= 1.01
 

@@ -19,7 +19,7 @@ from ixgs_ros.gaussians.tv import total_variation
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.coarse import grid_of
 from ixgs_ros.reconstruction.config import RefineConfig
-from ixgs_ros.reconstruction.density import relax
+from ixgs_ros.reconstruction.density import Majorisers, relax
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
@@ -48,7 +48,7 @@ class StepResult:
 
 
 class Refiner:
-    """Moves a body; owns the optimiser's state and the last gradient of the smoothing.
+    """Moves a body; owns the optimiser's state, the last gradient of the smoothing and work space.
 
     Args:
         projector: renders.
@@ -66,16 +66,18 @@ class Refiner:
         self.adam = Adam(len(body.fine), config.adam)
         self._smoothing: Gradients | None = None
         self._gradients = Gradients.zeros(len(body.fine))
+        self._volume = np.empty(self._grid.shape, np.float32)
+        self._variation = np.empty((2, *self._grid.shape), np.float32)
 
     def step(self, m: Measurement, view: int, exposures: Exposures,
-             curvature: list[np.ndarray], number: int, unexplained: float) -> StepResult:
+             curvature: Majorisers, number: int, unexplained: float) -> StepResult:
         """Fit one view.
 
         Args:
             m: its measurement.
             view: its index.
             exposures: of all views.
-            curvature: the shell's majoriser of each view.
+            curvature: the shell's majorisers of all views.
             number: of the step since the shots last changed: sets the rate, and when to smooth
                 anew.
             unexplained: weighted RMS of the held-out residuals: what cannot be explained acts as
@@ -94,7 +96,7 @@ class Refiner:
             gradients.add(self._smoothing)
         shell_gradient = self._projector.backproject_shell(weighted)
         self.adam.step(body.fine, gradients, self.rate(number))
-        relax(body.shell.densities, shell_gradient, curvature, view,
+        relax(body.shell.densities, shell_gradient, curvature.of(view),
               SHELL_RATE * self.rate(number))
         return StepResult(weighted_rms(residual, m.weights),
                           weighted_rms(residual, m.held_out))
@@ -110,7 +112,7 @@ class Refiner:
 
     def _smooth(self, unexplained: float) -> Gradients:
         splatter = self._projector.fine
-        volume = splatter.voxelize(self._body.fine, self._grid)
-        _, d_volume = total_variation(volume, TV_EPSILON)
+        volume = splatter.voxelize(self._body.fine, self._grid, self._volume)
+        _, d_volume = total_variation(volume, TV_EPSILON, self._variation)
         d_volume *= np.float32(self._config.tv_weight * unexplained / volume.size)
         return splatter.voxelize_gradient(self._body.fine, self._grid, d_volume, self._smoothing)

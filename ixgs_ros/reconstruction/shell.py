@@ -35,25 +35,33 @@ def shell(layer: Layer, region: Region, extent: float, cell: float, count: int) 
     first = FIRST_CELL * cell
     where = occupied(layer)
     while True:
-        points, cells = _zones(region, extent, first)
-        use = nearest(where, layer, points)
-        if use.sum() <= count:
-            points, cells = points[use], cells[use]
+        zones = _zones(layer, where, region, extent, first, count)
+        if zones is not None:
+            points, cells = zones
             return gaussians_at(points, cells, nearest(layer.volume, layer, points))
         first *= 1.05
 
 
-def _zones(region: Region, extent: float, first: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return sites (M, 3) and their cells (M,), metres, of all zones."""
+def _zones(layer: Layer, where: np.ndarray, region: Region, extent: float, first: float,
+           most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return sites (M, 3) and their cells (M,), metres, of all zones; None if more than most."""
     points, cells = [], []
-    inner = region
+    inner, left = region, most
     for k, share in enumerate(ZONES):
         outer = Region(region.center, region.size + 2 * share * extent)
         cell = first * 2**k
-        found = sites(outer, cell, region.center)
         # A quarter of a cell keeps the zones' Gaussians from piling up at the border.
-        found = found[~((found > inner.lower - 0.25 * cell)
-                        & (found < inner.upper + 0.25 * cell)).all(-1)]
+        lower, upper = inner.lower - 0.25 * cell, inner.upper + 0.25 * cell
+
+        def wanted(sites: np.ndarray, lower: np.ndarray = lower,
+                   upper: np.ndarray = upper) -> np.ndarray:
+            beyond = ~((sites > lower) & (sites < upper)).all(-1)
+            return beyond & nearest(where, layer, sites)
+
+        found = sites(outer, cell, region.center, wanted, left)
+        if found is None:
+            return None
+        left -= len(found)
         points.append(found)
         cells.append(np.full(len(found), cell))
         inner = outer

@@ -9,12 +9,13 @@ import numpy as np
 from ixgs_ros.reconstruction import density
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
-from ixgs_ros.reconstruction.state import model_arrays, model_from
+from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
 from ixgs_ros.volume.grid import Region
 
 # λ of the density sweeps after a start.
@@ -31,17 +32,19 @@ class Solution:
         exposures: of all views.
         region: of the volume.
         config: all settings.
+        curvature: the shell's majorisers of all views.
     """
 
     def __init__(self, projector: Projector, body: Body, measurements: list[Measurement],
-                 exposures: Exposures, region: Region, config: ReconstructionConfig) -> None:
+                 exposures: Exposures, region: Region, config: ReconstructionConfig,
+                 curvature: Majorisers) -> None:
         self.body = body
         self.region = region
         self.measurements = list(measurements)
         self.exposures = exposures
         self.held_out = np.full(len(measurements), np.nan)
         self._projector = projector
-        self._curvature = [density.majoriser(projector, body, m)[1] for m in measurements]
+        self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
 
     @staticmethod
@@ -60,12 +63,13 @@ class Solution:
         body = build_body(measurements, exposures.offsets, region, config)
         if prior is not None:
             body.take_over(projector, *prior)
-        curvature = [density.majoriser(projector, body, m) for m in measurements]
+        # They depend on the geometry alone, which stands until the first step.
+        fine, shell = density.majorisers(projector, body, measurements)
         for number, rate in enumerate(SWEEP_RATES):
             order = np.random.default_rng((config.seed, number)).permutation(len(measurements))
-            density.sweep(projector, body, measurements, exposures, curvature, order, rate)
+            density.sweep(projector, body, measurements, exposures, fine, shell, order, rate)
             exposures.fit(projector, body, measurements)
-        solution = Solution(projector, body, measurements, exposures, region, config)
+        solution = Solution(projector, body, measurements, exposures, region, config, shell)
         solution.fit_exposures()
         return solution
 
@@ -83,16 +87,16 @@ class Solution:
         Raises:
             KeyError, TypeError, ValueError: an array is missing or wrong, or a cap is exceeded.
         """
-        most = config.model.max_gaussians
-        fine = model_from(arrays, 'fine/', most)
-        body = Body(fine, model_from(arrays, 'shell/', most - len(fine)))
+        check_count(arrays, ('fine/', 'shell/'), config.model.max_gaussians)
+        body = Body(model_from(arrays, 'fine/'), model_from(arrays, 'shell/'))
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         for name in ('offsets', 'scales', 'held_out'):
             if arrays[name].shape != (len(measurements),):
                 raise ValueError(f'expected {len(measurements)} {name}, one a shot, got '
                                  f'{arrays[name].shape}')
         exposures.offsets, exposures.scales = arrays['offsets'].copy(), arrays['scales'].copy()
-        solution = Solution(projector, body, measurements, exposures, region, config)
+        _, shell = density.majorisers(projector, body, measurements)
+        solution = Solution(projector, body, measurements, exposures, region, config, shell)
         solution.held_out = arrays['held_out'].copy()
         return solution
 

@@ -7,7 +7,7 @@ reconstruction starts from the same model, but its next steps are not the same b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -45,19 +45,27 @@ def model_arrays(model: GaussianModel, prefix: str) -> dict[str, np.ndarray]:
     return {f'{prefix}{name}': block.copy() for name, block in model.blocks().items()}
 
 
-def model_from(arrays: Mapping[str, np.ndarray], prefix: str, most: int) -> GaussianModel:
+def model_from(arrays: Mapping[str, np.ndarray], prefix: str) -> GaussianModel:
     """Return the model of :func:`model_arrays`, checked.
 
     Raises:
-        TypeError, ValueError: a block is malformed, or there are more than ``most`` Gaussians.
+        TypeError, ValueError: a block is malformed.
     """
     model = GaussianModel(**{name: arrays[f'{prefix}{name}'].copy() for name in BLOCKS})
     if len(model):
         model.validate()
-    if len(model) > most:
-        raise ValueError(f'expected at most model.max_gaussians = {most} Gaussians, got '
-                         f'{len(model)}')
     return model
+
+
+def check_count(arrays: Mapping[str, np.ndarray], prefixes: Iterable[str], most: int) -> None:
+    """Raise, before any is copied, if models hold more than ``most`` Gaussians together.
+
+    Raises:
+        ValueError: they do.
+    """
+    count = sum(len(arrays[f'{prefix}means']) for prefix in prefixes)
+    if count > most:
+        raise ValueError(f'expected at most model.max_gaussians = {most} Gaussians, got {count}')
 
 
 def check_schema(arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,73 @@
+"""What may not grow: the number of Gaussians ever, and the memory of a step with their number."""
+
+import tracemalloc
+
+import pytest
+from reconstruction_scene import CARM, configure, take, WIDE_BODY
+
+from ixgs_ros.geometry.orbits import random_views
+from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.volume.grid import Region
+
+SHOTS = take(WIDE_BODY, random_views(7, 3, CARM))
+
+
+@pytest.mark.parametrize('most, share', [(500, 0.0), (500, 0.5), (1700, 0.1)])
+def test_no_way_to_a_model_exceeds_the_cap(most, share):
+    """A start, warm shots, a moved region, a removal, a resume: 500 is the lowest cap allowed."""
+    config = configure(model__max_gaussians=most, model__shell_share=share)
+    reconstructor = Reconstructor(config)
+    counts = []
+
+    def count():
+        counts.append(len(reconstructor.model))
+
+    reconstructor.add_shots(SHOTS[:3])
+    count()
+    for shot in SHOTS[3:5]:
+        reconstructor.add_shot(shot)
+        count()
+        reconstructor.refine(3)
+        count()
+    reconstructor.set_region(Region([0.01, 0, 0], [0.12, 0.1, 0.14]))
+    count()
+    reconstructor.remove_shot(2)
+    count()
+    reconstructor = Reconstructor.from_state(config, reconstructor.state())
+    reconstructor.refine(3)
+    count()
+    assert max(counts) <= most
+    # The cap is what the model is made for, not something it never comes near.
+    assert min(counts) > 0.4 * most
+
+
+def test_a_stored_model_is_loaded_up_to_the_cap_and_not_beyond():
+    reconstructor = Reconstructor(configure(model__max_gaussians=2000, model__shell_share=0.5))
+    reconstructor.add_shots(SHOTS[:3])
+    arrays, count = reconstructor.state(), len(reconstructor.model)
+    assert len(arrays['shell/means']) > 0 and count > 500
+    same = Reconstructor.from_state(configure(model__max_gaussians=count), arrays)
+    assert len(same.model) == count
+    with pytest.raises(ValueError, match=f'max_gaussians = {count - 1} Gaussians, got {count}'):
+        Reconstructor.from_state(configure(model__max_gaussians=count - 1), arrays)
+
+
+def test_steps_need_no_memory_but_a_few_images():
+    """Nothing of the size of a volume (1 MB here), nothing that grows from step to step."""
+    reconstructor = Reconstructor(configure(model__max_gaussians=3000))
+    reconstructor.add_shots(SHOTS)
+    # Past the first smoothing and the exposures' fits at steps 7, 14 and 28.
+    reconstructor.refine(40)
+    image = 4 * CARM.height * CARM.width
+    model = sum(block.nbytes for block in reconstructor.model.blocks().values())
+    tracemalloc.start()
+    try:
+        # With the exposures' fit at step 56, which holds an image of each view.
+        reconstructor.refine(50)
+        first, peak = tracemalloc.get_traced_memory()
+        reconstructor.refine(50)
+        second, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < (len(SHOTS) + 16) * image + 2 * model < 700_000
+    assert second < first + image
