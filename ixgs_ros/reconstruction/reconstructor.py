@@ -290,6 +290,7 @@ class Reconstructor:
 
     def _step(self, solution: Solution) -> None:
         if self._number == self._next_exposures:
+            solution.fit_poses()
             solution.fit_exposures()
             self._next_exposures = 2 * self._number
         k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ixgs_ros.reconstruction import density
+from ixgs_ros.reconstruction.alignment import align
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.correction import without_common_motion
 from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
@@ -44,6 +46,7 @@ class Solution:
         self.exposures = exposures
         self.held_out = np.full(len(measurements), np.nan)
         self._projector = projector
+        self._config = config
         self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
 
@@ -112,6 +115,18 @@ class Solution:
         self.held_out = np.append(self.held_out, np.nan)
         self._curvature.append(density.majoriser(self._projector, self.body, measurement)[1])
         self.fit_exposures()
+
+    def fit_poses(self) -> None:
+        """Take one step of all views' poses to the body as it is, in the gauge."""
+        if len(self.measurements) < self._config.poses.least_views:
+            return
+        center = self.region.center
+        found = [align(self._projector, self.body, m, center, self.exposures.offsets[k],
+                       self.exposures.scales[k]) for k, m in enumerate(self.measurements)]
+        kept = without_common_motion([a.correction for a in found],
+                                     [m.shot.view for m in self.measurements], center)
+        self.measurements = [m.moved(correction)
+                             for m, correction in zip(self.measurements, kept, strict=True)]
 
     def fit_exposures(self) -> None:
         """Fit the exposures of all views to the body as it is, and see what it leaves."""
