@@ -37,6 +37,8 @@ EDGE = 0.002
 REGION = Region(np.zeros(3), np.full(3, 2 * RADIUS))
 TRUTH_GRID = VoxelGrid.covering(REGION, 0.00125)
 FINE_GRID = VoxelGrid.covering(REGION, 0.000625)
+# Where volumes are compared.
+INSIDE = np.linalg.norm(TRUTH_GRID.points(), axis=-1) < 0.076
 CARM = CArm()
 # A voxel with more than this belongs to the body or the table, 1/m (-700 HU).
 SOMETHING = 6.0
@@ -133,7 +135,9 @@ class Scene:
         stations = random_stations(views, seed)
         if what.gecatsim:
             from _gecatsim_shots import line_integrals
-            images = line_integrals(self.sphere, [CARM.view(station) for station in stations])
+            images = line_integrals(self.sphere, FINE_GRID,
+                                    [CARM.view(station) for station in stations], CARM.sod,
+                                    CARM.sdd, seed)
         else:
             images = [caster.project(CARM.view(station)) for station in stations]
         shots = [take(image, station, what, seed, k)

@@ -26,21 +26,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _ct import load
 from _peers_methods import Checkpoint, FINITE, METHODS, REFERENCE, watch
 from _peers_report import Cell, figure, markdown, Row, Rows
-from _peers_scenes import CONDITIONS, Problem, Scene, TRUTH_GRID
+from _peers_scenes import CONDITIONS, INSIDE, Problem, Scene, TRUTH_GRID
 from _rtk_peer import RtkPeer
 
-FIRST_SEED, INSIDE = 11, 0.076
+FIRST_SEED = 11
 SHARES = (0.1, 0.2, 0.5, 1.0)
 WARM_SECONDS = 0.1
 
 
 def judged(checkpoint: Checkpoint, truth: np.ndarray, cell: Cell, method: str) -> Row:
     """Return how near a volume is to the truth inside the sphere of 76 mm."""
-    inside = np.linalg.norm(TRUTH_GRID.points(), axis=-1) < INSIDE
     volume = np.maximum(checkpoint.volume, 0)
-    ssim = float(ssim3d(volume, truth)[inside].mean())
-    return Row(*cell, method, checkpoint.seconds, psnr(volume[inside], truth[inside]),
-               rmse_hu(volume[inside], truth[inside]), ssim)
+    ssim = float(ssim3d(volume, truth)[INSIDE].mean())
+    return Row(*cell, method, checkpoint.seconds, psnr(volume[INSIDE], truth[INSIDE]),
+               rmse_hu(volume[INSIDE], truth[INSIDE]), ssim)
 
 
 def warm_up(problem: Problem, methods: Sequence[str]) -> None:
