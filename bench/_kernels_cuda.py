@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+import csv
 import sys
 
-from kernels import grid_of, print_rows, scene, view_of
-import numpy as np
+from _kernels_report import table
+from _kernels_scene import cotangent, grid_of, plane_of, scene, view_of
 import torch
 
 from ixgs_ros.gaussians.cuda.binning import gsplat_intersection
@@ -32,48 +33,74 @@ def least_ms(work: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def image_rows(splatter: CudaSplatter, count: int, size: int, repeats: int) -> dict[str, float]:
-    """Return the times of one view's kernels by name."""
+def image_calls(splatter: CudaSplatter, count: int, size: int) -> dict[str, Callable[[], object]]:
+    """Return one view's kernels by name."""
     model, view = DeviceModel.from_host(scene(count), splatter.device), view_of(size)
     footprints = splatter.project(model, view)
-    d_image = torch.tensor(np.random.default_rng(1).normal(size=(size, size)),
-                           dtype=torch.float32, device=splatter.device)
-    gradients = splatter.gradient(footprints, d_image)
+    d_image = torch.tensor(cotangent((size, size)), device=splatter.device)
+    gradients, plane = splatter.gradient(footprints, d_image), plane_of(size)
     adam = DeviceAdam(count, splatter.device)
-    return {name: least_ms(work, repeats) for name, work in {
-        'project': lambda: splatter.project(model, view),
-        'render': lambda: splatter.render(footprints),
-        'gradient': lambda: splatter.gradient(footprints, d_image),
-        'moments': lambda: splatter.moments(footprints, d_image),
-        'adam': lambda: adam.step(model, gradients, 1e-6)}.items()}
+
+    def forward_and_gradient() -> None:
+        new = splatter.project(model, view)
+        splatter.render(new)
+        splatter.gradient(new, d_image)
+
+    return {'project': lambda: splatter.project(model, view),
+            'render': lambda: splatter.render(footprints),
+            'forward': lambda: splatter.render(splatter.project(model, view)),
+            'gradient': lambda: splatter.gradient(footprints, d_image),
+            'forward + gradient': forward_and_gradient,
+            'moments': lambda: splatter.moments(footprints, d_image),
+            'view_gradient': lambda: splatter.view_gradient(footprints, d_image),
+            'slice': lambda: splatter.slice(model, plane),
+            'adam': lambda: adam.step(model, gradients, 1e-6)}
 
 
-def volume_rows(splatter: CudaSplatter, count: int, voxels: int,
-                repeats: int) -> dict[str, float]:
-    """Return the times of a voxelization of the whole scene and of total variation by name."""
+def volume_calls(splatter: CudaSplatter, count: int,
+                 voxels: int) -> dict[str, Callable[[], object]]:
+    """Return the voxelization of the whole scene and total variation by name."""
     model, grid = DeviceModel.from_host(scene(count), splatter.device), grid_of(voxels)
     volume = splatter.voxelize(model, grid)
-    return {name: least_ms(call, repeats) for name, call in {
-        'voxelize': lambda: splatter.voxelize(model, grid),
-        'voxelize_gradient': lambda: splatter.voxelize_gradient(model, grid, volume),
-        'total_variation': lambda: total_variation(volume, 0.3)}.items()}
+    return {'voxelize': lambda: splatter.voxelize(model, grid),
+            'voxelize_gradient': lambda: splatter.voxelize_gradient(model, grid, volume),
+            'total_variation': lambda: total_variation(volume, 0.3)}
+
+
+def rows_of(count: int, on: str, calls: Mapping[str, Callable[[], object]],
+            repeats: int) -> list[list[str]]:
+    """Time the calls by name, and print them."""
+    rows = []
+    for name, call in calls.items():
+        rows.append([str(count), on, name, f'{least_ms(call, repeats):.4f}'])
+        print(*rows[-1], flush=True)
+    return rows
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table; return the exit code, 2 where there is no GPU."""
+    """Print and write the table; return the exit code, 2 where there is no GPU."""
     try:
         splatter = CudaSplatter()
     except RuntimeError as error:
         print(f'kernels: {error}', file=sys.stderr)
         return 2
     tiles = 'gsplat' if gsplat_intersection() else 'torch'
-    print(f'{torch.cuda.get_device_name()}, tiles by {tiles}; GPU milliseconds, least of '
-          f'{arguments.repeats}')
-    print('| Gaussians | on | kernel | ms |\n|---|---|---|---|')
+    host = f'{torch.cuda.get_device_name()}, tiles by {tiles}'
+    rows: list[list[str]] = []
     for count in arguments.counts:
         for size in arguments.sizes:
-            print_rows(f'{count} | {size}²', image_rows(splatter, count, size, arguments.repeats))
+            rows += rows_of(count, f'{size}²', image_calls(splatter, count, size),
+                            arguments.repeats)
         for voxels in arguments.voxels:
-            print_rows(f'{count} | {voxels}³', volume_rows(splatter, count, voxels,
-                                                           arguments.repeats))
+            rows += rows_of(count, f'{voxels}³', volume_calls(splatter, count, voxels),
+                            arguments.repeats)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with (arguments.out / 'kernels_cuda.csv').open('w', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(['gaussians', 'on', 'kernel', 'gpu_ms', 'machine'])
+        writer.writerows([*row, host] for row in rows)
+    (arguments.out / 'kernels_cuda.md').write_text('\n'.join([
+        '# `./ixgs bench kernels --device cuda`: times of the Gaussian kernels on a GPU', '',
+        f'{host}; milliseconds between CUDA events, launches included, least of '
+        f'{arguments.repeats}.', '', *table(('Gaussians', 'on', 'kernel', 'ms'), rows)]))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 import os
 from pathlib import Path
+import resource
 import time
 from typing import Any
 
@@ -30,6 +31,16 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         for name, value in private_environment(domain).items():
             monkeypatch.setenv(name, value)
         yield domain
+
+
+@pytest.fixture
+def one_gigabyte() -> Iterator[None]:
+    """At most 1 GB more of address space for this process than it has now."""
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 10**9, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.fixture(scope='session')

@@ -31,7 +31,8 @@ def offline(bag: BagReader, parameters: Parameters, out: Path, truth: Truth | No
     elif budget_s is not None:
         budget = CpuBudget(budget_s, bag.images)
     say('compiling and loading kernels (a minute on first use)')
-    result = replay_offline(bag, parameters, budget, lambda event: say(line(event)))
+    result = replay_offline(bag, parameters, budget, lambda event: say(line(event)),
+                            lambda estimate: say(f'memory: at most {estimate}'))
     for event in result.events:
         say(f'note: {event}')
     found = None

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ixgs_ros.gaussians import projection, projection_gradient, splatting, voxelization
-from ixgs_ros.gaussians.footprints import Footprints, ViewGradient
+from ixgs_ros.gaussians.footprints import check_cut, Footprints, ViewGradient
 from ixgs_ros.gaussians.model import (
     check_array,
     check_block,
@@ -77,8 +77,8 @@ class CpuSplatter:
         count = len(model)
         if out is None or len(out) != count:
             out = Footprints(model, view, np.empty((count, 3), np.float32),
-                             np.empty((count, splatting.COLUMNS), np.float32))
-        out.model, out.view = model, view
+                             np.empty((count, splatting.COLUMNS), np.float32), float(self.cut))
+        out.model, out.view, out.cut = model, view, float(self.cut)
         np.exp(model.log_scales, out=out.scales)
         bad = self._team.run(projection.project, count, model.means, out.scales, model.quaternions,
                              view.packed(), (view.height, view.width), self.cut, self._norm_plane,
@@ -96,6 +96,7 @@ class CpuSplatter:
                 them, and the image is linear in them).
             out: (H, W) float32 to write into.
         """
+        check_cut(footprints.cut, float(self.cut))
         shape = footprints.shape
         densities = footprints.model.densities if densities is None else densities
         check_block('densities', densities, len(footprints))
@@ -215,6 +216,7 @@ class CpuSplatter:
 
     def _gather(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:
         """Return the moments (N, 6) of an image under the footprints."""
+        check_cut(footprints.cut, float(self.cut))
         padded = self._pad('d_image', d_image, footprints.shape)
         moments = self._array('moments', (len(footprints), 6))
         self._team.run(splatting.gather, len(footprints), footprints.table, padded,

@@ -11,6 +11,19 @@ from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.view import View
 
 
+def check_cut(made: float, wanted: float) -> None:
+    """Raise unless footprints were made with the cut of the splatter that draws them.
+
+    The factors in the table make up for what one cut loses, and the half widths end there.
+
+    Raises:
+        ValueError: naming both cuts.
+    """
+    if made != wanted:
+        raise ValueError(f'expected footprints projected with the cut {wanted:g} of this '
+                         f'splatter, got them with {made:g}')
+
+
 @dataclass
 class Footprints:
     """The 2-D Gaussians of a model in a view.
@@ -20,12 +33,14 @@ class Footprints:
         view: from where.
         scales: (N, 3) float32 standard deviations, metres.
         table: (N, 10) float32; its columns are in `splatting`.
+        cut: Mahalanobis distance at which they end.
     """
 
     model: GaussianModel
     view: View
     scales: np.ndarray
     table: np.ndarray
+    cut: float
 
     def __len__(self) -> int:
         """Return the number of Gaussians, seen or not."""

@@ -4,6 +4,9 @@ All release the GIL and are cached on disk. numba's cache looks only at the file
 function, not at the files it calls into: after an edit of `simd`, `vectors` or `splatting` the
 callers' caches must go (`find -name '*.nbi' -delete`), or NUMBA_CACHE_DIR be set to a folder named
 by a digest of the sources.
+
+A literal integer as an argument makes numba compile the callee once more for that number:
+`intp(0)` does not.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ import numba
 # that results do not depend on how LLVM orders a sum, and a NaN is seen as a NaN.
 FASTMATH = {'contract', 'nsz', 'arcp'}
 
+# A wrapper for C callers would be compiled as well, and for no one.
 KERNEL: dict[str, Any] = {'nogil': True, 'cache': True, 'error_model': 'numpy',
-                          'fastmath': FASTMATH}
-INLINE: dict[str, Any] = {**KERNEL, 'forceinline': True}
+                          'fastmath': FASTMATH, 'no_cfunc_wrapper': True}
+# Only kernels call these, and hold their code: it need not be kept, or entered from Python.
+INLINE: dict[str, Any] = {**KERNEL, 'cache': False, 'forceinline': True,
+                          'no_cpython_wrapper': True}
 
 
 def cpu_has(feature: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-from numba import float32, njit
+from numba import float32, intp, njit
 import numpy as np
 
 from ixgs_ros.gaussians import simd
@@ -76,9 +76,9 @@ def _bounded(a: simd.Vector, largest: simd.Vector, bounds: tuple) -> simd.Vector
 def _step_scales(log_scales: np.ndarray, d: np.ndarray, first: np.ndarray, second: np.ndarray,
                  i: int, last: int, rate: float, decay: tuple, state: tuple,
                  bounds: tuple) -> None:
-    a = _moved(log_scales, d, first, second, i, last, 0, rate, decay, state)
-    b = _moved(log_scales, d, first, second, i, last, 1, rate, decay, state)
-    c = _moved(log_scales, d, first, second, i, last, 2, rate, decay, state)
+    a = _moved(log_scales, d, first, second, i, last, intp(0), rate, decay, state)
+    b = _moved(log_scales, d, first, second, i, last, intp(1), rate, decay, state)
+    c = _moved(log_scales, d, first, second, i, last, intp(2), rate, decay, state)
     largest = choose(a, b, a, b)
     largest = choose(largest, c, largest, c)
     put(log_scales, i, last, 0, _bounded(a, largest, bounds))
@@ -90,10 +90,10 @@ def _step_scales(log_scales: np.ndarray, d: np.ndarray, first: np.ndarray, secon
 def _step_quaternions(quaternions: np.ndarray, d: np.ndarray, first: np.ndarray,
                       second: np.ndarray, i: int, last: int, rate: float, decay: tuple,
                       state: tuple) -> None:
-    w = _moved(quaternions, d, first, second, i, last, 0, rate, decay, state)
-    x = _moved(quaternions, d, first, second, i, last, 1, rate, decay, state)
-    y = _moved(quaternions, d, first, second, i, last, 2, rate, decay, state)
-    z = _moved(quaternions, d, first, second, i, last, 3, rate, decay, state)
+    w = _moved(quaternions, d, first, second, i, last, intp(0), rate, decay, state)
+    x = _moved(quaternions, d, first, second, i, last, intp(1), rate, decay, state)
+    y = _moved(quaternions, d, first, second, i, last, intp(2), rate, decay, state)
+    z = _moved(quaternions, d, first, second, i, last, intp(3), rate, decay, state)
     inverse = float32(1) / math.sqrt(w * w + x * x + y * y + z * z)
     put(quaternions, i, last, 0, w * inverse)
     put(quaternions, i, last, 1, x * inverse)
@@ -141,8 +141,8 @@ def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, se
             _step_quaternions(model[2], gradients[2], first[2], second[2], i, last, rates[2],
                               decay, state)
         if rates[3] > 0:
-            density = _moved(model[3], gradients[3], first[3], second[3], i, last, 0, rates[3],
-                             decay, state)
+            density = _moved(model[3], gradients[3], first[3], second[3], i, last, intp(0),
+                             rates[3], decay, state)
             put(model[3], i, last, 0, choose(density, zero, density, zero))
     bad = 0
     for i in range(begin, end):

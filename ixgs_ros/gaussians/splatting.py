@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import float32, njit
+from numba import float32, intp, njit
 import numpy as np
 
 from ixgs_ros.gaussians import simd
@@ -106,19 +106,23 @@ def strip_rows(slope: simd.Vector, reach: simd.Vector, half_height: simd.Vector)
 
 
 @njit(**INLINE)
-def strip(ellipse: Ellipse, x: int, height: int) -> tuple:
-    """Return what the strip of columns from ``x`` on needs.
-
-    Its first row, the row after the last, and vectors of the exponent's part that depends on dx
-    only and of the rows' distance from the centre at which each column has its maximum.
-    """
+def first_row(ellipse: Ellipse, x: int, count: int) -> int:
+    """Return the first row that the ellipse may cross in ``count`` columns from ``x`` on."""
     left = float32(x) - ellipse.u
-    ends = ellipse.slope * left, ellipse.slope * (left + float32(LANES - 1))
-    lowest = min(ends[0], ends[1]) - ellipse.reach
-    first = ceiling(ellipse.v + max(lowest, -ellipse.half_height))
-    dx = simd.lane_numbers() + left
-    exponent = float32(-0.5) * ellipse.inverse_xx * dx * dx + ellipse.bias
-    return max(0, first), min(height, first + ellipse.rows), exponent, ellipse.slope * dx
+    right = left + float32(count - 1)
+    lowest = min(ellipse.slope * left, ellipse.slope * right) - ellipse.reach
+    return ceiling(ellipse.v + max(lowest, -ellipse.half_height))
+
+
+@njit(**INLINE)
+def columns(ellipse: Ellipse, x: int) -> tuple[simd.Vector, simd.Vector]:
+    """Return what a strip's columns, from ``x`` on, add to the exponent and to the rows.
+
+    The part of the exponent that depends on dx only, and the rows' distance from the centre at
+    which each column has its maximum.
+    """
+    dx = simd.lane_numbers() + (float32(x) - ellipse.u)
+    return float32(-0.5) * ellipse.inverse_xx * dx * dx + ellipse.bias, ellipse.slope * dx
 
 
 @njit(**INLINE)
@@ -138,29 +142,72 @@ def seed(ellipse: Ellipse, exponent: simd.Vector, shift: simd.Vector, y: int) ->
 
 
 @njit(**INLINE)
+def add(image: np.ndarray, at: int, e: simd.Vector, amplitude: float,
+        threshold: simd.Vector) -> None:
+    """Add amplitude · e, where it is within the cut, to the lanes from ``at`` on."""
+    kept = simd.choose(e, threshold, e, float32(0))
+    simd.store(image, at, amplitude * kept + simd.load(image, at))
+
+
+@njit(**INLINE)
+def add_strip(image: np.ndarray, start: int, stride: int, height: int, x: int, ellipse: Ellipse,
+              amplitude: float, threshold: simd.Vector) -> None:
+    """Do one strip of :func:`add_ellipse`, from column ``x`` on."""
+    step, bend = max(2, ellipse.walk), simd.broadcast(ellipse.bend)
+    exponent, shift = columns(ellipse, x)
+    first = first_row(ellipse, x, LANES)
+    y, bottom = max(0, first), min(height, first + ellipse.rows)
+    at = start + y * stride + x
+    while y < bottom:
+        e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
+        for _ in range((min(step, bottom - y) + 1) // 2):
+            add(image, at, e0, amplitude, threshold)
+            add(image, at + stride, e1, amplitude, threshold)
+            at += stride + stride
+            e0, e1 = e0 * r0, e1 * r1
+            r0, r1 = r0 * bend, r1 * bend
+        y += step
+
+
+@njit(**INLINE)
+def add_two_strips(image: np.ndarray, start: int, stride: int, height: int, x: int,
+                   ellipse: Ellipse, amplitude: float, threshold: simd.Vector) -> None:
+    """Do two strips side by side: four chains of products hide more of each other's latency."""
+    step, bend = max(2, ellipse.walk), simd.broadcast(ellipse.bend)
+    exponent, shift = columns(ellipse, x)
+    next_exponent, next_shift = columns(ellipse, x + LANES)
+    first = first_row(ellipse, x, 2 * LANES)
+    more = int(abs(ellipse.slope) * float32(LANES)) + 1
+    y, bottom = max(0, first), min(height, first + ellipse.rows + more)
+    at = start + y * stride + x
+    while y < bottom:
+        e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
+        f0, f1, s0, s1 = seed(ellipse, next_exponent, next_shift, y)
+        for _ in range((min(step, bottom - y) + 1) // 2):
+            add(image, at, e0, amplitude, threshold)
+            add(image, at + LANES, f0, amplitude, threshold)
+            at += stride
+            add(image, at, e1, amplitude, threshold)
+            add(image, at + LANES, f1, amplitude, threshold)
+            at += stride
+            e0, e1, f0, f1 = e0 * r0, e1 * r1, f0 * s0, f1 * s1
+            r0, r1, s0, s1 = r0 * bend, r1 * bend, s0 * bend, s1 * bend
+        y += step
+
+
+@njit(**INLINE)
 def add_ellipse(image: np.ndarray, start: int, stride: int, height: int, width: int,
                 ellipse: Ellipse, amplitude: float, threshold: simd.Vector) -> None:
     """Add amplitude · e to a padded image that begins at ``start`` of a flat array.
 
     ``threshold`` is exp(-½ cut²) in all lanes: smaller e are outside the cut and add nothing.
     """
-    first, end = column_span(ellipse, width)
-    step, bend, zero = max(2, ellipse.walk), simd.broadcast(ellipse.bend), float32(0)
-    for x in range(first, end, LANES):
-        y, bottom, exponent, shift = strip(ellipse, x, height)
-        at = start + y * stride + x
-        while y < bottom:
-            e0, e1, r0, r1 = seed(ellipse, exponent, shift, y)
-            for _ in range((min(step, bottom - y) + 1) // 2):
-                kept = simd.choose(e0, threshold, e0, zero)
-                simd.store(image, at, amplitude * kept + simd.load(image, at))
-                at += stride
-                kept = simd.choose(e1, threshold, e1, zero)
-                simd.store(image, at, amplitude * kept + simd.load(image, at))
-                at += stride
-                e0, e1 = e0 * r0, e1 * r1
-                r0, r1 = r0 * bend, r1 * bend
-            y += step
+    x, end = column_span(ellipse, width)
+    while x + LANES < end:
+        add_two_strips(image, start, stride, height, x, ellipse, amplitude, threshold)
+        x += 2 * LANES
+    if x < end:
+        add_strip(image, start, stride, height, x, ellipse, amplitude, threshold)
 
 
 @njit(**INLINE)
@@ -176,7 +223,9 @@ def gather_ellipse(image: np.ndarray, start: int, stride: int, height: int, widt
     one, zero = float32(1), float32(0)
     m0 = mx = my = mxx = mxy = myy = simd.broadcast(float32(0))
     for x in range(first, end, LANES):
-        y, bottom, exponent, shift = strip(ellipse, x, height)
+        exponent, shift = columns(ellipse, x)
+        lowest = first_row(ellipse, x, LANES)
+        y, bottom = max(0, lowest), min(height, lowest + ellipse.rows)
         at = start + y * stride + x
         s0 = s1 = s2 = simd.broadcast(float32(0))
         while y < bottom:
@@ -222,7 +271,7 @@ def splat(begin: int, end: int, table: np.ndarray, densities: np.ndarray, parts:
         for i in range(count * part // shares, count * (part + 1) // shares):
             amplitude = densities[i] * table[i, FACTOR]
             if amplitude != float32(0):
-                add_ellipse(image, 0, width + LANES, height, width, read_ellipse(table, i),
+                add_ellipse(image, intp(0), width + LANES, height, width, read_ellipse(table, i),
                             amplitude, threshold)
 
 
@@ -236,7 +285,7 @@ def gather(begin: int, end: int, table: np.ndarray, padded: np.ndarray, height: 
     threshold = cut_threshold(cut)
     for i in range(begin, end):
         ellipse = read_ellipse(table, i)
-        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, 0, width + LANES, height, width,
+        m0, mx, my, mxx, mxy, myy = gather_ellipse(padded, intp(0), width + LANES, height, width,
                                                    ellipse, (ellipse.u, ellipse.v), threshold)
         moments[i, 0], moments[i, 1] = simd.total(m0), simd.total(mx)
         moments[i, 2], moments[i, 3] = simd.total(my), simd.total(mxx)

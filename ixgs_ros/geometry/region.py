@@ -16,6 +16,10 @@ from ixgs_ros.volume.grid import Region
 # Principal rays closer to parallel than this do not fix a point along them: at 2° an error of 1 mm
 # across the rays becomes about 30 mm along them.
 SMALLEST_ANGLE = np.deg2rad(2.0)
+# The field at the patient is narrower than the detector, and no C-arm's detector is wider than
+# 43 cm. A larger cube tells of poses in millimetres or of a wrong K, and would ask for a volume
+# without bound.
+LARGEST_FIELD = 0.45  # m
 
 
 class NoRegionError(ValueError):
@@ -72,7 +76,8 @@ def automatic_region(views: Sequence[View]) -> Region:
     """Return the cube about the nearest point whose inscribed sphere every view sees whole.
 
     Raises:
-        NoRegionError: as :func:`nearest_point`, or a view does not see the point.
+        NoRegionError: as :func:`nearest_point`, a view does not see the point, or the cube is
+            larger than ``LARGEST_FIELD``.
     """
     point = nearest_point(views)
     radii = [field_radius(view, point) for view in views]
@@ -81,4 +86,9 @@ def automatic_region(views: Sequence[View]) -> Region:
         raise NoRegionError(f'view {worst} does not see the point {point.round(3).tolist()} m '
                             f'nearest to all principal rays ({-radii[worst]:.3f} m outside its '
                             'field): set region.center and region.size, or remove the view')
-    return Region(point, np.full(3, 2.0 * radii[worst]))
+    side = 2.0 * radii[worst]
+    if side > LARGEST_FIELD:
+        raise NoRegionError(f'all views see a cube of {side:.3g} m, expected at most '
+                            f'{LARGEST_FIELD:g} m: are the poses in metres and is K in pixels? '
+                            'If so, set region.center and region.size')
+    return Region(point, np.full(3, side))

@@ -21,6 +21,8 @@ from ixgs_ros.nodes.reconstruction_session import ReconstructionSession
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.nodes.warm_up import warm_up
 from ixgs_ros.parameters import check_value, parameters_of
+from ixgs_ros.reconstruction.available import available_memory, check_memory
+from ixgs_ros.reconstruction.memory import estimate_memory
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.messages import to_ns
@@ -50,7 +52,14 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
         self.parameters.on_change('refine.cpu_share', self._on_cpu_share)
 
     def configure(self, config: ReconstructorConfig) -> None:
-        """Allocate the model, compile the kernels, offer topics and services."""
+        """Allocate the model, compile the kernels, offer topics and services.
+
+        Raises:
+            ParameterError: the reconstruction does not fit into memory.
+        """
+        estimate = estimate_memory(config, most_voxels=SAVED_VOXELS)
+        check_memory(config, estimate, available_memory())
+        self.get_logger().info(f'memory: at most {estimate}')
         self._config = config
         self._lps_from_reference = config.lps_from_reference.transform()
         self._results = ReconstructionOutputs(self, config, lambda: self._session.waiting)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 
-from numba import njit, prange
+from numba import njit
 import numpy as np
 
-from ixgs_ros.reconstruction.jit import PARALLEL, SERIAL
+from ixgs_ros.gaussians.jit import INLINE, KERNEL
+from ixgs_ros.gaussians.team import team_of
 
 
-@njit(**PARALLEL)
 def project(volume: np.ndarray, origin: np.ndarray, spacing: float, view: np.ndarray,
             image: np.ndarray) -> None:
     """Write the line integrals through a volume of cubic voxels into ``image`` (H, W).
@@ -31,14 +31,21 @@ def project(volume: np.ndarray, origin: np.ndarray, spacing: float, view: np.nda
         view: (16,) float64, ``View.packed()``.
         image: (H, W) float32, overwritten.
     """
+    team_of().run(_project, len(image), volume, origin, spacing, view, image)
+
+
+@njit(**KERNEL)
+def _project(begin: int, end: int, volume: np.ndarray, origin: np.ndarray, spacing: float,
+             view: np.ndarray, image: np.ndarray) -> None:
+    """Write the rows [begin, end) of the image."""
     nz, ny, nx = volume.shape
-    height, width = image.shape
+    width = image.shape[1]
     flat = volume.ravel()
     # The source in voxel indices; the columns of R are the reference's axes in the source frame.
     sx = (-(view[0] * view[9] + view[3] * view[10] + view[6] * view[11]) - origin[0]) / spacing
     sy = (-(view[1] * view[9] + view[4] * view[10] + view[7] * view[11]) - origin[1]) / spacing
     sz = (-(view[2] * view[9] + view[5] * view[10] + view[8] * view[11]) - origin[2]) / spacing
-    for v in prange(height):
+    for v in range(begin, end):
         py = (v - view[15]) / view[13]
         for u in range(width):
             px = (u - view[14]) / view[12]
@@ -55,7 +62,7 @@ def project(volume: np.ndarray, origin: np.ndarray, spacing: float, view: np.nda
             image[v, u] *= spacing
 
 
-@njit(**SERIAL)
+@njit(**INLINE)
 def _march(flat: np.ndarray, s0: float, d0: float, n0: int, stride0: int, sa: float, da: float,
            na: int, stride_a: int, sb: float, db: float, nb: int, stride_b: int) -> float:
     """Return the integral in voxel units; axis 0 is dominant, a and b are interpolated."""
@@ -85,7 +92,6 @@ def _march(flat: np.ndarray, s0: float, d0: float, n0: int, stride0: int, sa: fl
     return total * length
 
 
-@njit(**PARALLEL)
 def backproject(image: np.ndarray, origin: np.ndarray, spacing: float, view: np.ndarray,
                 factor: float, support: np.ndarray, volume: np.ndarray) -> None:
     """Add ``factor`` times the image at each voxel's projection, and clip at zero.
@@ -99,9 +105,17 @@ def backproject(image: np.ndarray, origin: np.ndarray, spacing: float, view: np.
         support: (z, y, x) uint8; voxels where it is 0 are left alone.
         volume: (z, y, x) float32, changed in place, kept >= 0.
     """
-    nz, ny, nx = volume.shape
+    team_of().run(_backproject, len(volume), image, origin, spacing, view, factor, support, volume)
+
+
+@njit(**KERNEL)
+def _backproject(begin: int, end: int, image: np.ndarray, origin: np.ndarray, spacing: float,
+                 view: np.ndarray, factor: float, support: np.ndarray,
+                 volume: np.ndarray) -> None:
+    """Add to the layers [begin, end) of the volume."""
+    _, ny, nx = volume.shape
     height, width = image.shape
-    for k in prange(nz):
+    for k in range(begin, end):
         z = origin[2] + k * spacing
         for j in range(ny):
             y = origin[1] + j * spacing
@@ -124,7 +138,6 @@ def backproject(image: np.ndarray, origin: np.ndarray, spacing: float, view: np.
                 volume[k, j, i] = max(0.0, volume[k, j, i] + factor * (top + fv * (below - top)))
 
 
-@njit(**PARALLEL)
 def look_up(image: np.ndarray, origin: np.ndarray, spacing: float, view: np.ndarray,
             air: float, outside_is_air: bool, seen: np.ndarray, through_air: np.ndarray) -> None:
     """Count for each voxel the views that see it, and those that tell that it is air.
@@ -139,9 +152,18 @@ def look_up(image: np.ndarray, origin: np.ndarray, spacing: float, view: np.ndar
         seen: (z, y, x) uint8 counter, changed in place.
         through_air: (z, y, x) uint8 counter, changed in place.
     """
-    nz, ny, nx = seen.shape
+    team_of().run(_look_up, len(seen), image, origin, spacing, view, air, outside_is_air, seen,
+                  through_air)
+
+
+@njit(**KERNEL)
+def _look_up(begin: int, end: int, image: np.ndarray, origin: np.ndarray, spacing: float,
+             view: np.ndarray, air: float, outside_is_air: bool, seen: np.ndarray,
+             through_air: np.ndarray) -> None:
+    """Count in the layers [begin, end)."""
+    _, ny, nx = seen.shape
     height, width = image.shape
-    for k in prange(nz):
+    for k in range(begin, end):
         z = origin[2] + k * spacing
         for j in range(ny):
             y = origin[1] + j * spacing

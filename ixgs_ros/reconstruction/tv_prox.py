@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 
-from numba import njit, prange
+from numba import njit
 import numpy as np
 
-from ixgs_ros.reconstruction.jit import PARALLEL
+from ixgs_ros.gaussians.jit import KERNEL
+from ixgs_ros.gaussians.team import team_of
 
 
 def prox_tv(volume: np.ndarray, weight: float, iterations: int, dual: np.ndarray) -> np.ndarray:
@@ -24,20 +25,21 @@ def prox_tv(volume: np.ndarray, weight: float, iterations: int, dual: np.ndarray
         iterations: of the dual step.
         dual: (3, z, y, x) float32, warm start, changed in place.
     """
-    result = np.empty_like(volume)
-    _primal(volume, np.float32(weight), dual, result)
+    result, team = np.empty_like(volume), team_of()
+    team.run(_primal, len(volume), volume, np.float32(weight), dual, result)
     for _ in range(iterations):
         # 1/12 bounds the step: the squared norm of the forward difference in 3-D is at most 12.
-        _dual(result, np.float32(1.0 / (12.0 * weight)), dual)
-        _primal(volume, np.float32(weight), dual, result)
+        team.run(_dual, len(volume), result, np.float32(1.0 / (12.0 * weight)), dual)
+        team.run(_primal, len(volume), volume, np.float32(weight), dual, result)
     return result
 
 
-@njit(**PARALLEL)
-def _primal(b: np.ndarray, weight: float, dual: np.ndarray, x: np.ndarray) -> None:
-    """x = max(0, b + weight · div p)."""
-    nz, ny, nx = b.shape
-    for k in prange(nz):
+@njit(**KERNEL)
+def _primal(begin: int, end: int, b: np.ndarray, weight: float, dual: np.ndarray,
+            x: np.ndarray) -> None:
+    """x = max(0, b + weight · div p) in the layers [begin, end)."""
+    _, ny, nx = b.shape
+    for k in range(begin, end):
         for j in range(ny):
             for i in range(nx):
                 d = dual[0, k, j, i] + dual[1, k, j, i] + dual[2, k, j, i]
@@ -50,12 +52,15 @@ def _primal(b: np.ndarray, weight: float, dual: np.ndarray, x: np.ndarray) -> No
                 x[k, j, i] = max(np.float32(0.0), b[k, j, i] + weight * d)
 
 
-@njit(**PARALLEL)
-def _dual(x: np.ndarray, step: float, dual: np.ndarray) -> None:
-    """p ← projection of p + step · grad x onto the unit balls; zero gradient across the border."""
+@njit(**KERNEL)
+def _dual(begin: int, end: int, x: np.ndarray, step: float, dual: np.ndarray) -> None:
+    """p ← projection of p + step · grad x onto the unit balls, in the layers [begin, end).
+
+    Across the border the gradient is zero.
+    """
     nz, ny, nx = x.shape
     one = np.float32(1.0)
-    for k in prange(nz):
+    for k in range(begin, end):
         k1 = min(k + 1, nz - 1)
         for j in range(ny):
             j1 = min(j + 1, ny - 1)

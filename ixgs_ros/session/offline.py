@@ -19,6 +19,8 @@ from ixgs_ros.acquisition import (
     Outcome,
 )
 from ixgs_ros.nodes.warm_up import warm_up
+from ixgs_ros.reconstruction.available import available_memory, check_memory
+from ixgs_ros.reconstruction.memory import estimate_memory, MemoryEstimate
 from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.bag_messages import Message, Transforms
@@ -69,7 +71,9 @@ class OfflineResult:
 
 
 def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
-                   on_shot: Callable[[ShotEvent], None] = lambda event: None) -> OfflineResult:
+                   on_shot: Callable[[ShotEvent], None] = lambda event: None,
+                   on_memory: Callable[[MemoryEstimate], None] = lambda estimate: None,
+                   ) -> OfflineResult:
     """Reconstruct a recording.
 
     Args:
@@ -77,10 +81,15 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
         parameters: of all stages.
         budget: how much is refined.
         on_shot: called after each image message's verdict; its time is not counted.
+        on_memory: called once, with what the reconstruction takes at most.
 
     Raises:
         BagError: the bag is damaged.
+        ParameterError: the reconstruction does not fit into memory.
     """
+    estimate = estimate_memory(parameters.reconstructor)
+    check_memory(parameters.reconstructor, estimate, available_memory())
+    on_memory(estimate)
     warm_up(parameters.reconstructor)
     run = _Run(parameters, budget, on_shot)
     for topic, log_ns, message in bag.messages():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ixgs_ros.gaussians import reference
+from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.cuda.model import DeviceGradients, DeviceModel
 from ixgs_ros.gaussians.cuda.splatter import CudaSplatter
 from ixgs_ros.gaussians.model import GaussianModel
@@ -103,13 +104,34 @@ def test_a_uniform_object_keeps_its_mass_at_three_sigma():
 
 def test_wrong_gaussians_are_named():
     splatter, view = CudaSplatter(3.0, DEVICE), view_from(np.eye(3), 20, 20, 300.0)
-    for name, value in (('means', np.nan), ('log_scales', -90.0), ('quaternions', 0.0)):
+    for name, value in (('means', np.nan), ('log_scales', -90.0), ('quaternions', 0.0),
+                        ('quaternions', 0.51)):
         model = random_model(0, 5)
         getattr(model, name)[3] = value
         with pytest.raises(ValueError, match=f'expected {name} with .* at Gaussian 3'):
             splatter.project(on_device(model), view)
         with pytest.raises(ValueError, match=f'expected {name} with .* at Gaussian 3'):
             splatter.voxelize(on_device(model), GRID)
+
+
+def test_quaternions_are_refused_where_the_cpu_refuses_them_in_the_same_words():
+    view = view_from(np.eye(3), 20, 20, 300.0)
+    cpu, cuda = CpuSplatter(3.0), CudaSplatter(3.0, DEVICE)
+    unit = random_model(0, 5)
+    unit.quaternions /= np.linalg.norm(unit.quaternions, axis=1, keepdims=True)
+    for length in (0.5, 0.989, 0.991, 1.009, 1.011, 40.0):
+        model = unit.copy()
+        model.quaternions[3] *= np.float32(length)
+        messages = []
+        for splatter, kept in ((cpu, model), (cuda, on_device(model))):
+            for job, where in ((splatter.project, view), (splatter.voxelize, GRID)):
+                try:
+                    job(kept, where)
+                    messages.append('')
+                except ValueError as error:
+                    messages.append(str(error))
+        assert len(set(messages)) == 1
+        assert ('within 1% of 1' in messages[0]) == (abs(length - 1) > 0.01)
 
 
 def test_wrong_arguments_are_named():
@@ -122,6 +144,12 @@ def test_wrong_arguments_are_named():
         splatter.moments(footprints, torch.zeros(20, 21, dtype=torch.float64))
     with pytest.raises(TypeError, match='densities as a float32 tensor, got ndarray'):
         splatter.render(footprints, densities=np.ones(5, np.float32))
+    other, image = CudaSplatter(4.0, DEVICE), tensor(np.zeros((20, 21)))
+    for job in (lambda: other.render(footprints), lambda: other.gradient(footprints, image),
+                lambda: other.moments(footprints, image),
+                lambda: other.view_gradient(footprints, image)):
+        with pytest.raises(ValueError, match='with the cut 4 of this splatter, got them with 3'):
+            job()
     with pytest.raises(ValueError, match=r'd_volume of shape \(3, 4, 5\)'):
         splatter.voxelize_gradient(model, GRID, tensor(np.zeros((5, 4, 3))))
     with pytest.raises(ValueError, match=r'means on .*, got it on meta'):

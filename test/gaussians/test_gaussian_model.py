@@ -127,6 +127,22 @@ def test_images_that_are_not_finite_are_named(value):
         splatter.voxelize_gradient(footprints.model, grid, image[np.newaxis])
 
 
+def test_footprints_of_another_cut_are_refused():
+    """Their factors make up for what the other cut loses."""
+    splatter, other, image = CpuSplatter(3.0), CpuSplatter(4.5), np.ones((48, 56), np.float32)
+    model = random_model(0, 9)
+    footprints = splatter.project(model, random_view(0, 48, 56))
+    for job in (other.gradient, other.view_gradient, other.moments,
+                lambda footprints, image: other.render(footprints)):
+        with pytest.raises(ValueError, match='with the cut 4.5 of this splatter, got them with 3'):
+            job(footprints, image)
+    # Projected anew into the same arrays they are the other's.
+    footprints = other.project(model, random_view(0, 48, 56), out=footprints)
+    assert other.render(footprints).any()
+    with pytest.raises(ValueError, match='with the cut 3 of this splatter, got them with 4.5'):
+        splatter.render(footprints)
+
+
 def test_large_finite_values_are_not_taken_for_infinite_ones():
     check_finite('image', np.full(8, 3e38, np.float32))
 

@@ -5,6 +5,7 @@ import pytest
 
 from ixgs_ros.geometry.orbits import CArm, CArmAngles, random_stations, random_views
 from ixgs_ros.geometry.region import automatic_region, field_radius, nearest_point, NoRegionError
+from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 
 CARM = CArm()
@@ -87,3 +88,11 @@ def test_a_view_that_looks_elsewhere_is_named():
 def test_one_view_is_refused():
     with pytest.raises(NoRegionError, match='at least 2 views'):
         automatic_region(views_at(POINT, n=1))
+
+
+def test_poses_in_millimetres_are_refused_and_not_a_region_of_a_hundred_metres():
+    wrong = [View(v.k, RigidTransform(v.reference_from_source.rotation,
+                                      1000 * v.reference_from_source.translation),
+                  v.height, v.width) for v in views_at(POINT)]
+    with pytest.raises(NoRegionError, match='expected at most 0.45 m: are the poses in metres'):
+        automatic_region(wrong)

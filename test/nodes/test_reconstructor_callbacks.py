@@ -77,3 +77,16 @@ def test_no_callback_is_held_up_while_the_model_is_refined(ros):
     found, suffered = (np.percentile(gaps, shares) for gaps in (computing, waiting))
     print(f'gaps of {1e3 * found} ms while computing, {1e3 * suffered} ms while another does')
     assert (found < LIMIT_S + suffered).all(), (found, suffered)
+
+
+def test_a_model_that_memory_cannot_hold_is_not_configured(ros, one_gigabyte):
+    """The reason is in the diagnostics; with settings that fit, the node starts after all."""
+    node = ros.add(ReconstructorNode(
+        context=ros.context,
+        parameter_overrides=[Parameter(name, value=value) for name, value in
+                             {**balls.PARAMETERS, 'volume.spacing': 0.0003,
+                              'region.size': [0.3, 0.3, 0.3]}.items()]))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert 'volume.spacing 0.0003 m' in node.diagnostics.message(0).status[0].message
+    node.set_parameters([Parameter('volume.spacing', value=0.003)])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
+from ixgs_ros.parameters import ParameterError
+from ixgs_ros.reconstruction.memory import estimate_memory
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.budget import CpuBudget, StepBudget, UntilConverged
 from ixgs_ros.session.clock import WorkClock
@@ -101,3 +103,23 @@ def test_the_clock_counts_work_only():
     assert clock.cpu_s == worked and 0.045 < worked < 0.2
     with clock, pytest.raises(RuntimeError, match='stands still'):
         clock.__enter__()
+
+
+def test_what_memory_cannot_hold_is_refused_before_a_shot_is_read(bag, tmp_path, one_gigabyte):
+    """1000³ voxels are 4 GB."""
+    path = tmp_path / 'large.yaml'
+    path.write_text('/**: {ros__parameters: {region.size: [0.3, 0.3, 0.3], '
+                    'volume.spacing: 0.0003}}')
+    seen = []
+    with BagReader(bag) as reader, pytest.raises(ParameterError, match=r'volume.spacing 0.0003 m'):
+        replay_offline(reader, load_parameters(path), StepBudget(1, reader.images),
+                       seen.append, seen.append)
+    assert not seen
+
+
+def test_what_it_takes_is_said_once(bag, params):
+    said = []
+    with BagReader(bag) as reader:
+        replay_offline(reader, load_parameters(params), StepBudget(1, reader.images),
+                       on_memory=said.append)
+    assert said == [estimate_memory(load_parameters(params).reconstructor)]

@@ -23,6 +23,7 @@ from ixgs_ros.gaussians.cpu import (
 from ixgs_ros.gaussians.cuda import projection, splatting, voxelization
 from ixgs_ros.gaussians.cuda.binning import bin_boxes, bin_tiles, Bins
 from ixgs_ros.gaussians.cuda.model import check_tensor, DeviceGradients, DeviceModel
+from ixgs_ros.gaussians.footprints import check_cut
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.volume.grid import VoxelGrid
@@ -71,6 +72,7 @@ class DeviceFootprints:
         camera: (16,) the packed view on the device.
         table: (N, 8) float32; its columns are in `projection`.
         tiles: which Gaussians touch which tile of the image.
+        cut: Mahalanobis distance at which they end.
     """
 
     model: DeviceModel
@@ -78,6 +80,7 @@ class DeviceFootprints:
     camera: torch.Tensor
     table: torch.Tensor
     tiles: Bins
+    cut: float
 
     def __len__(self) -> int:
         """Return the number of Gaussians, seen or not."""
@@ -131,7 +134,7 @@ class CudaSplatter:
         """Project a model into a view.
 
         Raises:
-            ValueError: a Gaussian is not finite, has a zero quaternion or a zero scale.
+            ValueError: a Gaussian is not finite, has a zero scale or no unit quaternion.
         """
         model.check_layout(device=self.device)
         count, size = len(model), (view.height, view.width)
@@ -144,7 +147,7 @@ class CudaSplatter:
         tiles = bin_tiles(table[:, [projection.V, projection.U]],
                           table[:, [projection.HALF_HEIGHT, projection.HALF_WIDTH]], size,
                           splatting.TILE)
-        return DeviceFootprints(model, view, camera, table, tiles)
+        return DeviceFootprints(model, view, camera, table, tiles, self.cut)
 
     def render(self, footprints: DeviceFootprints,
                densities: torch.Tensor | None = None) -> torch.Tensor:
@@ -155,6 +158,7 @@ class CudaSplatter:
             densities: (N,) float32, 1/m, in place of the model's (the footprints do not depend on
                 them, and the image is linear in them).
         """
+        check_cut(footprints.cut, self.cut)
         densities = footprints.model.densities if densities is None else densities
         check_tensor('densities', densities, (len(footprints),), self.device)
         image, tiles = self._empty(*footprints.shape), footprints.tiles
@@ -263,6 +267,7 @@ class CudaSplatter:
 
     def _gather(self, footprints: DeviceFootprints, d_image: torch.Tensor) -> torch.Tensor:
         """Return the moments (N, 6) of an image under the footprints."""
+        check_cut(footprints.cut, self.cut)
         check_tensor('d_image', d_image, footprints.shape, self.device)
         moments = self._empty(len(footprints), projection.MOMENTS.value)
         splatting.GATHER(len(footprints), moments, d_image, footprints.table, *footprints.shape,

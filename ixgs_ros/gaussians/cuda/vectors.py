@@ -9,6 +9,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ixgs_ros.gaussians.model import UNIT_TOLERANCE
+
+# As in `gaussians.vectors`: a little wider, so that rounding refuses nothing valid.
+SQUARED_TOLERANCE = tl.constexpr((1.001 * UNIT_TOLERANCE) ** 2)
+
 
 @triton.jit
 def rows_of(count: int, LANES: tl.constexpr) -> tl.tuple:
@@ -76,10 +81,16 @@ def combined(weights: tl.tuple, rows: tl.tuple) -> tl.tuple:
 
 @triton.jit
 def load_unit_quaternion(pointer: tl.pointer_type) -> tl.tuple:
-    """Return w, x, y, z normalised, and 1 / the norm."""
+    """Return w, x, y, z normalised, and 1 / the norm.
+
+    All are NaN where the norm is off by more than `model.UNIT_TOLERANCE`: the kernels then mark
+    the Gaussian as one that is no number.
+    """
     w = tl.load(pointer)
     x, y, z = load_triple(pointer + 1)
-    inverse = 1.0 / tl.sqrt(w * w + x * x + y * y + z * z)
+    norm = tl.sqrt(w * w + x * x + y * y + z * z)
+    off = norm - 1.0
+    inverse = tl.where(off * off <= SQUARED_TOLERANCE, 1.0 / norm, float('nan'))
     return w * inverse, x * inverse, y * inverse, z * inverse, inverse
 
 
