@@ -1,8 +1,7 @@
 """Gauss-Newton for one view: where was it really taken, as the body is known now.
 
-Unknown are the ten numbers of a `Correction` and the exposure's two. The image is linear in the
-latter; its derivatives by the former are differences of rendered images, at steps a fraction of
-their prior deviation. The mode of the posterior solves
+Unknown are the ten numbers of a `Correction` and the exposure's two. The mode of the posterior
+solves
 
     (t Jᵀ W J + P⁻¹) δ = t Jᵀ W r - P⁻¹ x
 
@@ -17,15 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import LEAST_RESIDUAL, OFFSET_SD, SCALE_SD
 from ixgs_ros.reconstruction.measurement import Measurement
 
-# Pixels (at the resolution of the work) that err together while the model is not yet right.
-CORRELATED_PIXELS = 60.0
-# Steps of the differences over the prior's deviation.
-STEP = 0.5
+# Pixels (at the resolution of the alignment) that err together while the model is not yet right.
+CORRELATED_PIXELS = 5.0
+# Steps of the differences: fractions of a pixel at the region's border.
+TURN, SHIFT = 0.003, 0.0005   # rad, m
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,41 +41,68 @@ class Alignment:
     covariance: np.ndarray
 
 
-def align(projector: Projector, body: Body, m: Measurement, center: np.ndarray,
+def warp_derivatives(image: np.ndarray, view: View, factor: int) -> np.ndarray:
+    """Return an image's derivatives by K, which only warps it: minus its gradient times the flow.
+
+    Args:
+        image: (h, w).
+        view: of the image.
+        factor: pixels of the image over those that cx and cy are counted in.
+
+    Returns:
+        (4, h, w) by relative changes of fx and fy, and by shifts of cx and cy.
+    """
+    v, u = np.indices(image.shape, dtype=np.float64)
+    _, _, cx, cy = view.intrinsics
+    down, right = np.gradient(image.astype(np.float64))
+    return np.stack([-right * (u - cx), -down * (v - cy), -right / factor, -down / factor])
+
+
+def motion_derivatives(projector: Projector, body: Body, m: Measurement, image: np.ndarray,
+                       pivot: np.ndarray) -> np.ndarray:
+    """Return an image's derivatives by turns of the body about a pivot and its shifts, (6, h, w).
+
+    Differences of rendered images: in a turn about the pivot, parallax is all there is, and a
+    warp knows none.
+    """
+    numbers = m.correction.vector(pivot)
+    columns = []
+    for k, step in enumerate([TURN] * 3 + [SHIFT] * 3):
+        changed = numbers.copy()
+        changed[k] += step
+        moved = m.moved(Correction.from_vector(changed, pivot))
+        columns.append((projector.render(body, moved) - image) / step)
+    return np.stack(columns).astype(np.float64)
+
+
+def align(projector: Projector, body: Body, measurement: Measurement, center: np.ndarray,
           offset: float, scale: float) -> Alignment:
     """Take one Gauss-Newton step of one view.
 
     Args:
         projector: renders.
         body: what the view shows; does not change.
-        m: the view's measurement; does not change.
+        measurement: of the view; does not change.
         center: (3,) of the region in the reference frame, metres: the pivot.
         offset: exposure offset of the view so far.
         scale: exposure scale of the view so far.
     """
-    pivot = m.shot.view.source_from_reference.apply(center)
-    free = np.flatnonzero(np.diag(m.prior) > 0)
-    before = m.correction.vector(pivot)
+    free = np.flatnonzero(np.diag(measurement.prior) > 0)
+    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
     if not len(free):
-        return Alignment(m.correction, np.zeros((UNKNOWNS, UNKNOWNS)))
-    prior = m.prior[np.ix_(free, free)]
+        return Alignment(measurement.correction, covariance)
+    pivot = measurement.shot.view.source_from_reference.apply(center)
+    m = measurement.coarser()
+    before = m.correction.vector(pivot)
     precision = np.zeros((len(free) + 2, len(free) + 2))
-    precision[:-2, :-2] = np.linalg.inv(prior)
+    precision[:-2, :-2] = np.linalg.inv(m.prior[np.ix_(free, free)])
     precision[-2, -2], precision[-1, -1] = 1.0 / OFFSET_SD**2, 1.0 / SCALE_SD**2
-
-    def image_at(numbers: np.ndarray) -> np.ndarray:
-        return projector.render(body, m.moved(Correction.from_vector(numbers, pivot)))
-
     image = projector.render(body, m)
-    steps = STEP * np.sqrt(np.diag(prior))
-    columns = []
-    for k, step in zip(free, steps, strict=True):
-        numbers = before.copy()
-        numbers[k] += step
-        columns.append(scale * (image_at(numbers) - image) / step)
-    columns += [np.ones_like(image), image]
+    columns = np.concatenate([motion_derivatives(projector, body, m, image, pivot),
+                              warp_derivatives(image, m.view, m.factor)])[free]
     used = m.weights > 0
-    jacobian = np.stack([c[used] for c in columns], axis=1).astype(np.float64)
+    jacobian = np.concatenate([scale * columns[:, used].T, np.ones((used.sum(), 1)),
+                               image[used][:, None]], axis=1)
     w = m.weights[used].astype(np.float64)
     residual = (m.values - offset - scale * image)[used].astype(np.float64)
     trust = 1.0 / (CORRELATED_PIXELS * (float(np.mean(w * residual**2)) + LEAST_RESIDUAL**2))
@@ -84,7 +111,6 @@ def align(projector: Projector, body: Body, m: Measurement, center: np.ndarray,
     weighted = trust * (jacobian * w[:, None]).T
     hessian = weighted @ jacobian + precision
     step = np.linalg.solve(hessian, weighted @ residual - precision @ state)
-    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
     covariance[np.ix_(free, free)] = np.linalg.inv(hessian)[:-2, :-2]
 
     def cost(left: np.ndarray, at: np.ndarray) -> float:
@@ -92,7 +118,9 @@ def align(projector: Projector, body: Body, m: Measurement, center: np.ndarray,
 
     after = before.copy()
     after[free] += step[:-2]
-    left = (m.values - (offset + step[-2]) - (scale + step[-1]) * image_at(after))[used]
+    found = Correction.from_vector(after, pivot)
+    left = (m.values - (offset + step[-2])
+            - (scale + step[-1]) * projector.render(body, m.moved(found)))[used]
     if cost(left, state + step) < cost(residual, state):
-        return Alignment(Correction.from_vector(after, pivot), covariance)
+        return Alignment(found, covariance)
     return Alignment(m.correction, covariance)

@@ -93,23 +93,27 @@ def prior_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray,
 
 def without_common_motion(corrections: list[Correction], views: list[View],
                           point: np.ndarray) -> list[Correction]:
-    """Return the corrections less the motion that they have in common: the gauge.
+    """Return the corrections less what they have in common: the gauge.
 
     A motion of all views together moves the body and changes no image, so the reports' mean
-    stands.
+    stands; nor does it when all sources recede in proportion and the body grows (with so much
+    less density), so their mean distance stands as well.
 
     Args:
         corrections: of all views.
         views: as reported.
-        point: (3,) in the reference frame, metres; what the motions turn about.
+        point: (3,) in the reference frame, metres; what is turned about, and grows from.
     """
     pivots = [view.source_from_reference.apply(point) for view in views]
     rotations = [view.reference_from_source.rotation for view in views]
     vectors = [c.vector(pivot) for c, pivot in zip(corrections, pivots, strict=True)]
     turn = np.mean([r @ v[:3] for r, v in zip(rotations, vectors, strict=True)], axis=0)
     shift = np.mean([r @ v[3:6] for r, v in zip(rotations, vectors, strict=True)], axis=0)
+    moved = [v[3:6] - r.T @ shift for r, v in zip(rotations, vectors, strict=True)]
+    growth = np.mean([m @ p / (p @ p) for m, p in zip(moved, pivots, strict=True)])
     result = []
     for rotation, vector, pivot in zip(rotations, vectors, pivots, strict=True):
-        common = np.concatenate([rotation.T @ turn, rotation.T @ shift, np.zeros(4)])
+        common = np.concatenate([rotation.T @ turn, rotation.T @ shift + growth * pivot,
+                                 np.zeros(4)])
         result.append(Correction.from_vector(vector - common, pivot))
     return result

@@ -50,6 +50,15 @@ class Measurement:
         return dataclasses.replace(self, view=view.binned(self.factor),
                                    half_view=view.binned(2 * self.factor), correction=correction)
 
+    def coarser(self) -> Measurement:
+        """Return the fitted pixels of the measurement at half the resolution."""
+        values, weights = bin_photons(self.values, self.weights, 2)
+        factor = 2 * self.factor
+        view = self.correction.apply(self.shot.view)
+        return dataclasses.replace(self, view=view.binned(factor), values=values, weights=weights,
+                                   held_out=np.zeros_like(weights), factor=factor,
+                                   half_view=view.binned(2 * factor))
+
     @property
     def known_offset(self) -> float:
         """The exposure offset if it is known, else NaN."""
