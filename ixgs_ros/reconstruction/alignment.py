@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ixgs_ros.geometry.view import View
-from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.body import Body, halved, Projector
 from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import LEAST_RESIDUAL, OFFSET_SD, SCALE_SD
 from ixgs_ros.reconstruction.measurement import Measurement
 
 # Pixels (at the resolution of the alignment) that err together while the model is not yet right.
-CORRELATED_PIXELS = 5.0
+CORRELATED_PIXELS = 60.0
 # Steps of the differences: fractions of a pixel at the region's border.
 TURN, SHIFT = 0.003, 0.0005   # rad, m
 
@@ -97,14 +97,19 @@ def align(projector: Projector, body: Body, measurement: Measurement, center: np
     precision = np.zeros((len(free) + 2, len(free) + 2))
     precision[:-2, :-2] = np.linalg.inv(m.prior[np.ix_(free, free)])
     precision[-2, -2], precision[-1, -1] = 1.0 / OFFSET_SD**2, 1.0 / SCALE_SD**2
+    used = m.weights > 0
+    w = m.weights[used].astype(np.float64)
+
+    def residual_of(at: Measurement, offset: float, scale: float) -> np.ndarray:
+        left = at.weights * (at.values - offset - scale * projector.render(body, at))
+        return halved(left)[used] / np.maximum(w, 1e-6) / 4
+
     image = projector.render(body, m)
     columns = np.concatenate([motion_derivatives(projector, body, m, image, pivot),
                               warp_derivatives(image, m.view, m.factor)])[free]
-    used = m.weights > 0
     jacobian = np.concatenate([scale * columns[:, used].T, np.ones((used.sum(), 1)),
                                image[used][:, None]], axis=1)
-    w = m.weights[used].astype(np.float64)
-    residual = (m.values - offset - scale * image)[used].astype(np.float64)
+    residual = residual_of(measurement, offset, scale)
     trust = 1.0 / (CORRELATED_PIXELS * (float(np.mean(w * residual**2)) + LEAST_RESIDUAL**2))
     state = np.concatenate([before[free], [offset if np.isnan(m.known_offset) else 0.0,
                                            scale - 1.0]])
@@ -119,8 +124,7 @@ def align(projector: Projector, body: Body, measurement: Measurement, center: np
     after = before.copy()
     after[free] += step[:-2]
     found = Correction.from_vector(after, pivot)
-    left = (m.values - (offset + step[-2])
-            - (scale + step[-1]) * projector.render(body, m.moved(found)))[used]
+    left = residual_of(measurement.moved(found), offset + step[-2], scale + step[-1])
     if cost(left, state + step) < cost(residual, state):
         return Alignment(found, covariance)
     return Alignment(m.correction, covariance)

@@ -108,12 +108,10 @@ def without_common_motion(corrections: list[Correction], views: list[View],
     rotations = [view.reference_from_source.rotation for view in views]
     vectors = [c.vector(pivot) for c, pivot in zip(corrections, pivots, strict=True)]
     turn = np.mean([r @ v[:3] for r, v in zip(rotations, vectors, strict=True)], axis=0)
-    shift = np.mean([r @ v[3:6] for r, v in zip(rotations, vectors, strict=True)], axis=0)
-    moved = [v[3:6] - r.T @ shift for r, v in zip(rotations, vectors, strict=True)]
-    growth = np.mean([m @ p / (p @ p) for m, p in zip(moved, pivots, strict=True)])
-    result = []
-    for rotation, vector, pivot in zip(rotations, vectors, pivots, strict=True):
-        common = np.concatenate([rotation.T @ turn, rotation.T @ shift + growth * pivot,
-                                 np.zeros(4)])
-        result.append(Correction.from_vector(vector - common, pivot))
-    return result
+    # What a common shift (3) and growth (1) move each view's body by; least squares over all views.
+    design = np.concatenate([np.column_stack([r.T, p])
+                             for r, p in zip(rotations, pivots, strict=True)])
+    shifts = np.concatenate([v[3:6] for v in vectors])
+    common_shifts = (design @ np.linalg.lstsq(design, shifts)[0]).reshape(-1, 3)
+    return [Correction.from_vector(v - np.concatenate([r.T @ turn, shift, np.zeros(4)]), pivot)
+            for v, r, shift, pivot in zip(vectors, rotations, common_shifts, pivots, strict=True)]
