@@ -292,6 +292,7 @@ class Reconstructor:
         if self._number == self._next_exposures:
             solution.fit_poses()
             solution.fit_exposures()
+            self._next_exposures = 2 * self._number
         k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
         self.fits[self._shots[k].id].residual = solution.step(k, self._number).residual
         self._number += 1
