@@ -34,7 +34,7 @@ class Alignment:
 
     Args:
         correction: of the reported view.
-        covariance: (10, 10) of its numbers about the pivot.
+        covariance: (10, 10) of its numbers about the region's centre.
     """
 
     correction: Correction
@@ -75,56 +75,63 @@ def motion_derivatives(projector: Projector, body: Body, m: Measurement, image: 
     return np.stack(columns).astype(np.float64)
 
 
-def align(projector: Projector, body: Body, measurement: Measurement, center: np.ndarray,
+def align(projector: Projector, body: Body, fine: Measurement, center: np.ndarray,
           offset: float, scale: float) -> Alignment:
     """Take one Gauss-Newton step of one view.
+
+    The residual is that of the work's resolution, so that a fitted body asks for no step; it is
+    averaged over 2 × 2 pixels, and the derivatives are of the image of half the resolution: that
+    is cheaper, and sees farther.
 
     Args:
         projector: renders.
         body: what the view shows; does not change.
-        measurement: of the view; does not change.
+        fine: measurement of the view; does not change.
         center: (3,) of the region in the reference frame, metres: the pivot.
         offset: exposure offset of the view so far.
         scale: exposure scale of the view so far.
     """
-    free = np.flatnonzero(np.diag(measurement.prior) > 0)
-    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
-    if not len(free):
-        return Alignment(measurement.correction, covariance)
-    pivot = measurement.shot.view.source_from_reference.apply(center)
-    m = measurement.coarser()
-    before = m.correction.vector(pivot)
-    precision = np.zeros((len(free) + 2, len(free) + 2))
-    precision[:-2, :-2] = np.linalg.inv(m.prior[np.ix_(free, free)])
-    precision[-2, -2], precision[-1, -1] = 1.0 / OFFSET_SD**2, 1.0 / SCALE_SD**2
+    m = fine.coarser()
     used = m.weights > 0
+    free = np.flatnonzero(np.diag(m.prior) > 0)
+    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
+    if not len(free) or not used.any():
+        return Alignment(fine.correction, covariance)
     w = m.weights[used].astype(np.float64)
 
     def residual_of(at: Measurement, offset: float, scale: float) -> np.ndarray:
-        left = at.weights * (at.values - offset - scale * projector.render(body, at))
-        return halved(left)[used] / np.maximum(w, 1e-6) / 4
+        image = projector.render(body, at)
+        sums = halved(at.weights * (at.values - np.float32(offset) - np.float32(scale) * image))
+        return sums[used] / (4.0 * w)
 
+    pivot = m.shot.view.source_from_reference.apply(center)
+    numbers = m.correction.vector(pivot)
     image = projector.render(body, m)
     columns = np.concatenate([motion_derivatives(projector, body, m, image, pivot),
                               warp_derivatives(image, m.view, m.factor)])[free]
-    jacobian = np.concatenate([scale * columns[:, used].T, np.ones((used.sum(), 1)),
-                               image[used][:, None]], axis=1)
-    residual = residual_of(measurement, offset, scale)
+    jacobian = np.stack([*(scale * columns[:, used]), np.ones(len(w)), image[used]], axis=1)
+    residual = residual_of(fine, offset, scale)
     trust = 1.0 / (CORRELATED_PIXELS * (float(np.mean(w * residual**2)) + LEAST_RESIDUAL**2))
-    state = np.concatenate([before[free], [offset if np.isnan(m.known_offset) else 0.0,
-                                           scale - 1.0]])
+    prior = inverse_prior(m.prior[np.ix_(free, free)])
+    state = np.array([*numbers[free], 0.0 if np.isfinite(m.known_offset) else offset, scale - 1.0])
     weighted = trust * (jacobian * w[:, None]).T
-    hessian = weighted @ jacobian + precision
-    step = np.linalg.solve(hessian, weighted @ residual - precision @ state)
-    covariance[np.ix_(free, free)] = np.linalg.inv(hessian)[:-2, :-2]
+    precision = weighted @ jacobian + prior
+    step = np.linalg.solve(precision, weighted @ residual - prior @ state)
+    covariance[np.ix_(free, free)] = np.linalg.inv(precision)[:-2, :-2]
+    numbers[free] += step[:-2]
+    found = Correction.from_vector(numbers, pivot)
+    left = residual_of(fine.moved(found), offset + step[-2], scale + step[-1])
 
-    def cost(left: np.ndarray, at: np.ndarray) -> float:
-        return float(trust * np.sum(w * left**2) + at @ precision @ at)
+    def cost(residual: np.ndarray, state: np.ndarray) -> float:
+        return float(trust * np.sum(w * residual**2) + state @ prior @ state)
 
-    after = before.copy()
-    after[free] += step[:-2]
-    found = Correction.from_vector(after, pivot)
-    left = residual_of(measurement.moved(found), offset + step[-2], scale + step[-1])
-    if cost(left, state + step) < cost(residual, state):
-        return Alignment(found, covariance)
-    return Alignment(m.correction, covariance)
+    better = cost(left, state + step) < cost(residual, state)
+    return Alignment(found if better else fine.correction, covariance)
+
+
+def inverse_prior(covariance: np.ndarray) -> np.ndarray:
+    """Return the inverse of the covariance of the free numbers and of the exposure's two."""
+    count = len(covariance)
+    precision = np.diag([0.0] * count + [1.0 / OFFSET_SD**2, 1.0 / SCALE_SD**2])
+    precision[:count, :count] = np.linalg.inv(covariance)
+    return precision

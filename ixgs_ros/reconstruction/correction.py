@@ -91,6 +91,18 @@ def prior_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray,
     return covariance
 
 
+def pose_covariance(covariance: np.ndarray, view: View, pivot: np.ndarray) -> np.ndarray:
+    """Return the covariance (6, 6) of a source's pose, as `Shot` has it, from (10, 10) numbers.
+
+    The inverse of what :func:`prior_covariance` does: δθ = -R ω, δp = -R (τ - ω × c).
+    """
+    rotation = view.reference_from_source.rotation
+    jacobian = np.zeros((6, 6))
+    jacobian[3:, :3] = jacobian[:3, 3:] = -rotation
+    jacobian[:3, :3] = -rotation @ cross_matrix(pivot)
+    return jacobian @ covariance[:6, :6] @ jacobian.T
+
+
 def without_common_motion(corrections: list[Correction], views: list[View],
                           point: np.ndarray) -> list[Correction]:
     """Return the corrections less what they have in common: the gauge.
@@ -108,7 +120,7 @@ def without_common_motion(corrections: list[Correction], views: list[View],
     rotations = [view.reference_from_source.rotation for view in views]
     vectors = [c.vector(pivot) for c, pivot in zip(corrections, pivots, strict=True)]
     turn = np.mean([r @ v[:3] for r, v in zip(rotations, vectors, strict=True)], axis=0)
-    # What a common shift (3) and growth (1) move each view's body by; least squares over all views.
+    # By what a common shift (3) and growth (1) move each view's body; least squares over all.
     design = np.concatenate([np.column_stack([r.T, p])
                              for r, p in zip(rotations, pivots, strict=True)])
     shifts = np.concatenate([v[3:6] for v in vectors])
