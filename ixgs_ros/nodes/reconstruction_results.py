@@ -74,4 +74,5 @@ def to_fit(found: ShotFit, reported: View) -> Fit:
     turn = reference_from_reported.rotation
     return Fit(found.residual, found.exposure_offset, found.scale,
                pose_translation=turn @ moved.translation,
-               pose_rotation=turn @ Rotation.from_matrix(moved.rotation).as_rotvec())
+               pose_rotation=turn @ Rotation.from_matrix(moved.rotation).as_rotvec(),
+               pose_covariance=found.pose_covariance)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ixgs_ros.geometry.view import View
+from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Code, Verdict
@@ -28,6 +29,29 @@ LEAST_VIEWS = 6
 # among the last LAST accepted shots: how well a model foretells differs from body to body
 # (docs/decisions/0007), so the shots before are the only yardstick there is.
 LEAST_SHARE, LAST = 0.75, 5
+
+
+def acceptance(shot: Shot, number: int, region: Region | None, correction: Correction,
+               spacing: float) -> Verdict:
+    """Return ACCEPTED, or ACCEPTED_CORRECTED where the correction would show in the volume.
+
+    Args:
+        shot: as reported.
+        number: of the view, from 1.
+        region: of the volume, if it is known.
+        correction: of the pose.
+        spacing: of the volume, metres.
+    """
+    if region is None:
+        return Verdict(Code.ACCEPTED, f'view {number}')
+    signs = np.stack(np.meshgrid(*3 * [[-0.5, 0.5]]), axis=-1).reshape(-1, 3)
+    corners = shot.view.source_from_reference.apply(region.center + signs * region.size)
+    shift = float(np.linalg.norm(correction.motion.apply(corners) - corners, axis=-1).max())
+    if shift <= spacing:
+        return Verdict(Code.ACCEPTED, f'view {number}')
+    return Verdict(Code.ACCEPTED_CORRECTED, f'view {number}, its pose corrected by '
+                   f'{1e3 * shift:.1f} mm at the corners of the region, more than a voxel '
+                   f'({1e3 * spacing:.2f} mm)')
 
 
 def check_size(shot: Shot) -> Verdict | None:

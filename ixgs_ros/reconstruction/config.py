@@ -59,6 +59,24 @@ class RefineConfig:
 
 
 @dataclass(frozen=True)
+class PoseConfig:
+    """How far reported views may be off where the tracker's covariance does not say (all zero)."""
+
+    rotation_sd: float = setting(
+        0.0087, 'RMS angle by which a reported pose is turned about the region; 0: exact',
+        unit='rad', low=0.0, high=0.1)
+    position_sd: float = setting(
+        0.0015, 'RMS length by which it is shifted there; 0: exact', unit='m', low=0.0, high=0.05)
+    focal_sd: float = setting(
+        0.0, 'relative deviation of the focal lengths of K; 0: exact', low=0.0, high=0.1)
+    principal_sd: float = setting(
+        0.0, 'deviation of the principal point along each axis; 0: exact', unit='px', low=0.0,
+        high=100.0)
+    least_views: int = setting(
+        5, 'poses are refined from so many views on', unit='shots', low=3, high=1000)
+
+
+@dataclass(frozen=True)
 class ReconstructionConfig:
     """Everything that may be set of a reconstruction."""
 
@@ -66,6 +84,7 @@ class ReconstructionConfig:
     volume: VolumeConfig = field(default_factory=VolumeConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
+    poses: PoseConfig = field(default_factory=PoseConfig)
     seed: int = setting(0, 'seed of every random choice', low=0, high=2**31 - 1)
     quantity: str = setting('attenuation', 'what the volume holds',
                             choices=('attenuation', 'bone'))

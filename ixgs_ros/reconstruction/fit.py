@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ixgs_ros.geometry.rigid import RigidTransform
+from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.verdict import Verdict
 
 
@@ -22,7 +23,9 @@ class ShotFit:
         scale: multiplies them.
         agreement: correlation of the image's structure with what the model foretold when the
             shot came; NaN if there was no model yet.
-        pose_correction: ``corrected source from reported source``.
+        correction: of the reported pose and K.
+        pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero where it is taken as
+            reported.
     """
 
     id: int
@@ -31,7 +34,13 @@ class ShotFit:
     exposure_offset: float = 0.0
     scale: float = 1.0
     agreement: float = float('nan')
-    pose_correction: RigidTransform = field(default_factory=RigidTransform)
+    correction: Correction = field(default_factory=Correction)
+    pose_covariance: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
+
+    @property
+    def pose_correction(self) -> RigidTransform:
+        """``corrected source from reported source``."""
+        return self.correction.motion
 
     @property
     def correction_distance(self) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.correction import Correction, prior_covariance
 from ixgs_ros.reconstruction.held_out import held_out_blocks
 from ixgs_ros.shot import Shot
 
@@ -22,11 +24,14 @@ class Measurement:
 
     Args:
         shot: what was added.
-        view: the shot's view, binned.
+        view: the shot's view, corrected and binned.
         values: (h, w) float32 line integrals of the binned pixels.
         weights: (h, w) float32, mean 1 over the used pixels; 0 where masked or held out.
         held_out: (h, w) float32, likewise for the held-out pixels, 0 elsewhere.
         half_view: the view once more binned by two, for the shell.
+        factor: of the binning.
+        correction: from the view as reported to the view as it is used.
+        prior: (10, 10) covariance of the correction's numbers about the region's centre.
     """
 
     shot: Shot
@@ -35,6 +40,24 @@ class Measurement:
     weights: np.ndarray
     held_out: np.ndarray
     half_view: View
+    factor: int
+    correction: Correction
+    prior: np.ndarray
+
+    def moved(self, correction: Correction) -> Measurement:
+        """Return the same measurement as seen by another correction of the reported view."""
+        view = correction.apply(self.shot.view)
+        return dataclasses.replace(self, view=view.binned(self.factor),
+                                   half_view=view.binned(2 * self.factor), correction=correction)
+
+    def coarser(self) -> Measurement:
+        """Return the fitted pixels of the measurement at half the resolution."""
+        values, weights = bin_photons(self.values, self.weights, 2)
+        factor = 2 * self.factor
+        view = self.correction.apply(self.shot.view)
+        return dataclasses.replace(self, view=view.binned(factor), values=values, weights=weights,
+                                   held_out=np.zeros_like(weights), factor=factor,
+                                   half_view=view.binned(2 * factor))
 
     @property
     def known_offset(self) -> float:
@@ -89,21 +112,28 @@ def bin_photons(line_integrals: np.ndarray, weights: np.ndarray,
     return values.astype(np.float32), (sums(weights) / factor**2).astype(np.float32)
 
 
-def measure(shot: Shot, center: np.ndarray, config: ReconstructionConfig) -> Measurement:
+def measure(shot: Shot, center: np.ndarray, config: ReconstructionConfig,
+            correction: Correction | None = None) -> Measurement:
     """Return the shot at the resolution of the work.
 
     Args:
         shot: the shot.
         center: (3,) metres, centre of the region.
-        config: spacing, weights and the held-out share.
+        config: spacing, weights, the held-out share, and how far the pose may be off.
+        correction: of the reported view, if it has been fitted before.
     """
     factor = binning(shot.view, center, config.volume.spacing)
     values, weights = bin_photons(shot.line_integrals, shot.weights, factor)
     weights = np.where(weights > 0, weights ** np.float32(config.refine.weight_power), 0)
     hidden = held_out_blocks(weights.shape, config.refine.held_out, (config.seed, shot.id))
-    return Measurement(shot, shot.view.binned(factor), values,
+    correction = Correction() if correction is None else correction
+    view = correction.apply(shot.view)
+    prior = prior_covariance(shot.view, shot.pose_covariance,
+                             shot.view.source_from_reference.apply(center), config.poses)
+    return Measurement(shot, view.binned(factor), values,
                        _normalized(np.where(hidden, 0, weights)),
-                       _normalized(np.where(hidden, weights, 0)), shot.view.binned(2 * factor))
+                       _normalized(np.where(hidden, weights, 0)), view.binned(2 * factor), factor,
+                       correction, prior)
 
 
 def _normalized(weights: np.ndarray) -> np.ndarray:

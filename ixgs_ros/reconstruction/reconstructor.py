@@ -8,6 +8,7 @@ and knows neither clocks nor topics: its budget is work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from ixgs_ros.reconstruction import checks, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
 from ixgs_ros.reconstruction.held_out import StopRule
-from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.reconstruction.measurement import measure, Measurement
 from ixgs_ros.reconstruction.replay import view_of_step
 from ixgs_ros.reconstruction.solution import Solution
 from ixgs_ros.reconstruction.start import intersection
@@ -33,6 +35,25 @@ LEAST_VIEWS = 2
 # than at the last one; it replaces the model if it explains the held-out pixels better.
 FIRST_VIEWS = 6
 GROWTH = 1.3
+# Steps of a new shot's pose towards the model, before it is judged.
+NEW_ALIGNMENTS = 2
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of a shot.
+
+    Args:
+        verdict: the code and a sentence.
+        region: of the volume with this shot.
+        agreement: of the image's structure with the model's; NaN without a model.
+        correction: of its pose.
+    """
+
+    verdict: Verdict
+    region: Region | None
+    agreement: float
+    correction: Correction
 
 
 class Reconstructor:
@@ -63,7 +84,7 @@ class Reconstructor:
 
     def check(self, shot: Shot) -> Verdict:
         """Return whether :meth:`add_shot` would take the shot; changes nothing."""
-        return self._judge(shot)[0]
+        return self._judge(shot).verdict
 
     def add_shot(self, shot: Shot) -> ShotFit:
         """Take a shot into the model.
@@ -103,6 +124,8 @@ class Reconstructor:
                            f'{shot_id}')
         del self.fits[shot_id]
         self._shots = [s for s in self._shots if s.id != shot_id]
+        for fit in self.fits.values():   # fitted together with the shot that was not there
+            fit.correction = Correction()
         self.revision += 1
         self._start()
 
@@ -156,13 +179,15 @@ class Reconstructor:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the shots and the model as arrays; see `state`."""
-        numbers = [self.revision, self.steps, self._number, self._next_exposures,
+        numbers = [self.revision, self.steps, self._number, self._next_views,
                    self._started_with, -1 if self._newest is None else self._newest]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         for k, shot in enumerate(self._shots):
             arrays |= state.shot_arrays(shot, f'shots/{k}/')
         fits = [self.fits[shot.id] for shot in self._shots]
         arrays['fits'] = np.array([[fit.residual, fit.agreement] for fit in fits]).reshape(-1, 2)
+        corrections = [state.correction_array(fit.correction) for fit in fits]
+        arrays['corrections'] = np.array(corrections).reshape(-1, 16)
         if self.region is not None:
             arrays['region'] = np.stack([self.region.center, self.region.size])
         if self._solution is not None:
@@ -181,17 +206,19 @@ class Reconstructor:
         result = cls(config)
         result._shots = [state.shot_from(arrays, f'shots/{k}/')
                          for k in range(len(arrays['fits']))]
-        for shot, (residual, agreed) in zip(result._shots, arrays['fits'], strict=True):
+        for shot, (residual, agreed), numbers in zip(result._shots, arrays['fits'],
+                                                     arrays['corrections'], strict=True):
             result.fits[shot.id] = ShotFit(shot.id, Verdict(Code.ACCEPTED, 'resumed'),
-                                           float(residual), agreement=float(agreed))
+                                           float(residual), agreement=float(agreed),
+                                           correction=state.correction_from(numbers))
         if 'region' in arrays:
             result.region = Region(*arrays['region'])
         if 'held_out' in arrays and result.region is not None:
-            measurements = [measure(s, result.region.center, config) for s in result._shots]
+            measurements = [result._measured(s, result.region) for s in result._shots]
             result._solution = Solution.restored(result._projector, measurements, result.region,
                                                  config, arrays)
         result._begin_schedule(None)
-        (result.revision, result.steps, result._number, result._next_exposures,
+        (result.revision, result.steps, result._number, result._next_views,
          result._started_with, newest) = (int(number) for number in arrays['numbers'])
         result._newest = None if newest < 0 else newest
         return result
@@ -213,9 +240,9 @@ class Reconstructor:
         """All Gaussians, a copy; the shell's last."""
         return GaussianModel.empty() if self._solution is None else self._solution.body.whole()
 
-    def _judge(self, shot: Shot) -> tuple[Verdict, Region | None, float]:
-        """Return the verdict, the region with this shot, and its agreement with the model."""
-        region, agreed = self.region, float('nan')
+    def _judge(self, shot: Shot) -> Judgement:
+        """Return what becomes of a shot; changes nothing."""
+        region, agreed, correction = self.region, float('nan'), Correction()
         if shot.quantity != self.config.quantity:
             raise ValueError(f'expected shots of quantity {self.config.quantity!r}, got '
                              f'{shot.quantity!r}')
@@ -225,12 +252,27 @@ class Reconstructor:
         if verdict is None and region is not None:
             verdict = checks.check_overlap(shot, region)
         if verdict is None and self._solution is not None:
-            m = measure(shot, self._solution.region.center, self.config)
+            m = self._aligned(shot, self._solution)
+            correction = m.correction
             agreed = agreement(m.values, self._projector.render(self._solution.body, m),
                                (m.weights > 0) | (m.held_out > 0))
             before = [f.agreement for f in self.fits.values() if not np.isnan(f.agreement)]
             verdict = checks.check_consistency(agreed, self.views, before)
-        return verdict or Verdict(Code.ACCEPTED, f'view {self.views + 1}'), region, agreed
+        if verdict is None:
+            verdict = checks.acceptance(shot, self.views + 1, region, correction,
+                                        self.config.volume.spacing)
+        return Judgement(verdict, region, agreed, correction)
+
+    def _aligned(self, shot: Shot, solution: Solution) -> Measurement:
+        """Return a new shot's measurement, its pose fitted to the model if that may be done."""
+        m = measure(shot, solution.region.center, self.config)
+        if self.views >= self.config.poses.least_views:
+            for _ in range(NEW_ALIGNMENTS):
+                m = m.moved(solution.aligned(m).correction)
+        return m
+
+    def _measured(self, shot: Shot, region: Region) -> Measurement:
+        return measure(shot, region.center, self.config, self.fits[shot.id].correction)
 
     def _region_with(self, shot: Shot) -> tuple[Region | None, Verdict | None]:
         """Return the automatic region of all shots and this one, or why there cannot be one."""
@@ -244,12 +286,13 @@ class Reconstructor:
 
     def _accept(self, shot: Shot) -> ShotFit:
         """Check and remember a shot; raise a Refusal and change nothing if it is not accepted."""
-        verdict, region, agreed = self._judge(shot)
-        if not verdict.accepted:
-            raise Refusal(verdict.code, verdict.message)
-        self.region = region
+        found = self._judge(shot)
+        if not found.verdict.accepted:
+            raise Refusal(found.verdict.code, found.verdict.message)
+        self.region = found.region
         self._shots.append(shot)
-        self.fits[shot.id] = ShotFit(shot.id, verdict, agreement=agreed)
+        self.fits[shot.id] = ShotFit(shot.id, found.verdict, agreement=found.agreement,
+                                     correction=found.correction)
         self.revision += 1
         return self.fits[shot.id]
 
@@ -260,7 +303,7 @@ class Reconstructor:
         if self._solution is None:
             self._start()
             return
-        self._solution.add(measure(shot, self.region.center, self.config))
+        self._solution.add(self._measured(shot, self.region))
         if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
             fresh = self._fresh(self.region)
             if fresh.held_out_residual < self._solution.held_out_residual:
@@ -276,22 +319,22 @@ class Reconstructor:
 
     def _fresh(self, region: Region, prior: tuple[Body, Region] | None = None) -> Solution:
         self._started_with = self.views
-        measurements = [measure(s, region.center, self.config) for s in self._shots]
+        measurements = [self._measured(s, region) for s in self._shots]
         return Solution.fresh(self._projector, measurements, region, self.config, prior)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
         self._newest = newest
         self._number = 0
-        self._next_exposures = self.views
+        # A new shot's pose was fitted when it came; the others' wait until the model knows it.
+        self._next_views = self.views if newest is None else 2 * self.views
+        self._unaligned: list[int] = []
         self._stop_rule = StopRule()
         self.converged = False
         self._report()
 
     def _step(self, solution: Solution) -> None:
-        if self._number == self._next_exposures:
-            solution.fit_exposures()
-            self._next_exposures = 2 * self._number
+        self._fit_views(solution)
         k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
         self.fits[self._shots[k].id].residual = solution.step(k, self._number).residual
         self._number += 1
@@ -299,6 +342,20 @@ class Reconstructor:
         if self._number % self.views == 0:
             self._report()
             self.converged = self._stop_rule.update(self.held_out_residual)
+
+    def _fit_views(self, solution: Solution) -> None:
+        """Fit poses, one a step from time to time, and then the exposures of all views."""
+        if self._number == self._next_views:
+            self._next_views = 2 * self._number
+            self._unaligned = list(range(self.views))
+            if self.views < self.config.poses.least_views:
+                self._unaligned = []
+                solution.fit_exposures()
+        if self._unaligned:
+            solution.fit_pose(self._unaligned.pop())
+            if not self._unaligned:
+                solution.fix_gauge()
+                solution.fit_exposures()
 
     def _report(self) -> None:
         """Bring the fits and the held-out residual up to date."""
@@ -311,3 +368,9 @@ class Reconstructor:
                                        strict=True):
             fit = self.fits[shot.id]
             fit.exposure_offset, fit.scale = float(offset), float(scale)
+        for k, shot in enumerate(self._shots):
+            fit, correction = self.fits[shot.id], self._solution.measurements[k].correction
+            fit.correction = correction
+            fit.pose_covariance = self._solution.pose_covariance(k)
+            fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
+                                            self.config.volume.spacing)

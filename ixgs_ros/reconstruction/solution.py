@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ixgs_ros.reconstruction import density
+from ixgs_ros.reconstruction.alignment import align, Alignment
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.correction import pose_covariance, UNKNOWNS, without_common_motion
 from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
@@ -43,6 +45,7 @@ class Solution:
         self.measurements = list(measurements)
         self.exposures = exposures
         self.held_out = np.full(len(measurements), np.nan)
+        self.covariances = [np.zeros((UNKNOWNS, UNKNOWNS)) for _ in measurements]
         self._projector = projector
         self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
@@ -108,10 +111,36 @@ class Solution:
     def add(self, measurement: Measurement) -> None:
         """Let a new view into the model that is there."""
         self.measurements.append(measurement)
+        self.covariances.append(np.zeros((UNKNOWNS, UNKNOWNS)))
         self.exposures.append(measurement.known_offset)
         self.held_out = np.append(self.held_out, np.nan)
         self._curvature.append(density.majoriser(self._projector, self.body, measurement)[1])
         self.fit_exposures()
+
+    def aligned(self, m: Measurement, offset: float = 0.0, scale: float = 1.0) -> Alignment:
+        """Return one step of a view, one of these or another, to the body as it is."""
+        return align(self._projector, self.body, m, self.region.center, offset, scale)
+
+    def fit_pose(self, view: int) -> None:
+        """Take one step of a view's pose to the body as it is."""
+        found = self.aligned(self.measurements[view], self.exposures.offsets[view],
+                             self.exposures.scales[view])
+        self.covariances[view] = found.covariance
+        self.measurements[view] = self.measurements[view].moved(found.correction)
+
+    def pose_covariance(self, view: int) -> np.ndarray:
+        """Return the covariance (6, 6) of a view's fitted pose, as `Shot` has it."""
+        reported = self.measurements[view].shot.view
+        pivot = reported.source_from_reference.apply(self.region.center)
+        return pose_covariance(self.covariances[view], reported, pivot)
+
+    def fix_gauge(self) -> None:
+        """Take out what the corrections of all views have in common."""
+        kept = without_common_motion([m.correction for m in self.measurements],
+                                     [m.shot.view for m in self.measurements],
+                                     self.region.center)
+        self.measurements = [m.moved(correction)
+                             for m, correction in zip(self.measurements, kept, strict=True)]
 
     def fit_exposures(self) -> None:
         """Fit the exposures of all views to the body as it is, and see what it leaves."""

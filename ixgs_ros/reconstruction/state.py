@@ -14,9 +14,10 @@ import numpy as np
 from ixgs_ros.gaussians.model import BLOCKS, GaussianModel
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
+from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.shot import Shot
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def shot_arrays(shot: Shot, prefix: str) -> dict[str, np.ndarray]:
@@ -38,6 +39,18 @@ def shot_from(arrays: Mapping[str, np.ndarray], prefix: str) -> Shot:
     view = View(get('k'), RigidTransform(get('rotation'), get('translation')), *image.shape)
     return Shot(int(get('id')), int(get('stamp_ns')), view, image, get('weights'),
                 get('pose_covariance'), str(get('quantity')), float(get('exposure_offset')))
+
+
+def correction_array(correction: Correction) -> np.ndarray:
+    """Return a correction as (16,) numbers: rotation by rows, translation, changes of K."""
+    motion = correction.motion
+    return np.concatenate([motion.rotation.ravel(), motion.translation, correction.intrinsics])
+
+
+def correction_from(numbers: np.ndarray) -> Correction:
+    """Return the correction of :func:`correction_array`."""
+    motion = RigidTransform(numbers[:9].reshape(3, 3), numbers[9:12])
+    return Correction(motion, numbers[12:16])
 
 
 def model_arrays(model: GaussianModel, prefix: str) -> dict[str, np.ndarray]:

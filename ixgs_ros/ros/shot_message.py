@@ -67,6 +67,7 @@ class Fit:
         scale: factor on the model's line integrals, no unit.
         pose_translation: correction of the pose, (3,) metres in the reference frame.
         pose_rotation: correction of the pose, (3,) rotation vector in radians.
+        pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero if not corrected.
     """
 
     residual: float = NAN
@@ -74,6 +75,7 @@ class Fit:
     scale: float = NAN
     pose_translation: np.ndarray = field(default_factory=lambda: np.zeros(3))
     pose_rotation: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    pose_covariance: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
 
 
 def to_report(shot_id: int, stamp_ns: int, reference_frame: str, verdict: Verdict, *,
@@ -94,7 +96,9 @@ def to_report(shot_id: int, stamp_ns: int, reference_frame: str, verdict: Verdic
         message=verdict.message, residual=float(found.residual),
         exposure_offset=float(found.exposure_offset), scale=float(found.scale),
         pose_correction_translation=to_vector(found.pose_translation),
-        pose_correction_rotation=to_vector(found.pose_rotation), steady_ns=int(steady_ns))
+        pose_correction_rotation=to_vector(found.pose_rotation),
+        pose_covariance=np.asarray(found.pose_covariance, dtype=np.float64).ravel(),
+        steady_ns=int(steady_ns))
 
 
 def from_report(message: ShotReport) -> tuple[Verdict, Fit]:
@@ -111,7 +115,8 @@ def from_report(message: ShotReport) -> tuple[Verdict, Fit]:
     return Verdict(code, message.message), Fit(
         message.residual, message.exposure_offset, message.scale,
         _vector(message.pose_correction_translation),
-        _vector(message.pose_correction_rotation))
+        _vector(message.pose_correction_rotation),
+        np.asarray(message.pose_covariance).reshape(6, 6))
 
 
 def _vector(vector: Vector3) -> np.ndarray:

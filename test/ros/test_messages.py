@@ -130,13 +130,15 @@ def test_big_endian_memory_goes_out_little_endian():
 
 
 def test_a_report_arrives_as_it_was_sent():
-    fit = Fit(0.01, -0.1, 1.02, np.array([1e-3, 0, 0]), np.array([0, 2e-3, 0]))
+    fit = Fit(0.01, -0.1, 1.02, np.array([1e-3, 0, 0]), np.array([0, 2e-3, 0]),
+              np.diag([1.0, 2, 3, 4, 5, 6]))
     verdict = Verdict(Code.ACCEPTED_CORRECTED, 'moved by 1 mm')
     message = _over_the_wire(to_report(5, 99, 'patient_reference', verdict, steady_ns=7, fit=fit))
     again_verdict, again = from_report(message)
     assert again_verdict == verdict and (message.id, message.steady_ns) == (5, 7)
     assert again.residual == pytest.approx(0.01) and again.scale == pytest.approx(1.02)
     assert np.array_equal(again.pose_translation, fit.pose_translation)
+    assert np.array_equal(again.pose_covariance, fit.pose_covariance)
     unfitted = from_report(to_report(1, 2, 'f', Verdict(Code.MOVING, 'x')))[1]
     assert np.isnan([unfitted.residual, unfitted.exposure_offset, unfitted.scale]).all()
     message.code = 'SPLENDID'

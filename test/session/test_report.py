@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.geometry import RigidTransform
+from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.fit import ShotFit
 from ixgs_ros.session.report import latency_statistics, Report, ShotRecord
 from ixgs_ros.verdict import Code, Verdict
@@ -16,7 +17,7 @@ def report():
     moved = RigidTransform.from_rotation_vector(np.deg2rad([0.0, 0.3, 0.4]),
                                                 np.array([0.003, 0.0, 0.004]))
     fit = ShotFit(2, Verdict(Code.ACCEPTED_CORRECTED, 'moved'), 0.02, 0.05, 1.01,
-                  pose_correction=moved)
+                  correction=Correction(moved))
     return Report([ShotRecord.fitted(20, fit),
                    ShotRecord.refused(3, 30, Verdict(Code.NO_SIGNAL, 'dark')),
                    ShotRecord.refused(1, 10, Verdict(Code.TRANSFORM_GAP, 'gap of 3 s'))],
