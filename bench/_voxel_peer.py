@@ -23,6 +23,7 @@ from ixgs_ros.reconstruction.coarse import (
     region_layer,
     solve,
 )
+from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import fit_exposure
 from ixgs_ros.reconstruction.measurement import bin_photons, Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
@@ -76,7 +77,8 @@ def _exposures(layers: list[Layer], views: list[Measurement]) -> tuple[np.ndarra
 def _measured(shot: Shot) -> Measurement:
     values, weights = bin_photons(shot.line_integrals, shot.weights, BINNING)
     return Measurement(shot, shot.view.binned(BINNING), values, weights,
-                       np.zeros_like(weights), shot.view.binned(2 * BINNING))
+                       np.zeros_like(weights), shot.view.binned(2 * BINNING), BINNING,
+                       Correction(), np.zeros((UNKNOWNS, UNKNOWNS)))
 
 
 def _project(layers: list[Layer], volumes: list[np.ndarray], view: Measurement) -> np.ndarray:
