@@ -34,11 +34,14 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 @pytest.fixture
-def one_gigabyte() -> Iterator[None]:
-    """At most 1 GB more of address space for this process than it has now."""
+def two_gigabytes() -> Iterator[None]:
+    """At most 2 GB more of address space for this process than it has now.
+
+    Each thread of the middleware reserves up to 128 MB of it and uses little.
+    """
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 10**9, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2 * 10**9, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
 

@@ -79,7 +79,7 @@ def test_no_callback_is_held_up_while_the_model_is_refined(ros):
     assert (found < LIMIT_S + suffered).all(), (found, suffered)
 
 
-def test_a_model_that_memory_cannot_hold_is_not_configured(ros, one_gigabyte):
+def test_a_model_that_memory_cannot_hold_is_not_configured(ros, two_gigabytes):
     """The reason is in the diagnostics; with settings that fit, the node starts after all."""
     node = ros.add(ReconstructorNode(
         context=ros.context,

@@ -105,7 +105,7 @@ def test_the_clock_counts_work_only():
         clock.__enter__()
 
 
-def test_what_memory_cannot_hold_is_refused_before_a_shot_is_read(bag, tmp_path, one_gigabyte):
+def test_what_memory_cannot_hold_is_refused_before_a_shot_is_read(bag, tmp_path, two_gigabytes):
     """1000³ voxels are 4 GB."""
     path = tmp_path / 'large.yaml'
     path.write_text('/**: {ros__parameters: {region.size: [0.3, 0.3, 0.3], '
