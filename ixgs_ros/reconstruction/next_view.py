@@ -8,8 +8,8 @@ view whose ray has the direction d brings about the direction n the information
 
 With a prior variance of 1 for each direction, views that bring i₁, i₂, … leave 1 / (1 + Σ i). The
 mean of that over all directions, some frequencies and points of the region is what the next view
-has to shrink (A-optimal design); coverage is one minus it. The measure knows geometry only: neither
-what the body is made of nor the noise.
+has to shrink (A-optimal design); coverage is one minus it. The measure knows geometry only:
+neither what the body is made of nor the noise.
 """
 
 from __future__ import annotations
