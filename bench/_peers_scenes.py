@@ -130,9 +130,12 @@ class Scene:
 
     def problem(self, condition: str, views: int, seed: int) -> Problem:
         """Return shots of the first ``views`` stations of a seed; fewer views are among more."""
+        return self.problem_at(condition, random_stations(views, seed), seed)
+
+    def problem_at(self, condition: str, stations: list[CArmAngles], seed: int) -> Problem:
+        """Return shots of given stations; ``seed`` is that of noise, jitter and exposures."""
         what = CONDITIONS[condition]
         caster = self._whole_caster if what.truncated else self._sphere_caster
-        stations = random_stations(views, seed)
         if what.gecatsim:
             from _gecatsim_shots import line_integrals
             images = line_integrals(self.sphere, FINE_GRID,

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from geometry_msgs.msg import PoseArray
 import numpy as np
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Float32
 from visualization_msgs.msg import MarkerArray
 
 from ixgs.msg import ReconstructionStatus, ShotReport, VoxelVolume
 from ixgs_ros.gaussians.model import GaussianModel
+from ixgs_ros.geometry import View
 from ixgs_ros.nodes.reconstruction_results import Status
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.markers import DrawnShot, scene_markers
-from ixgs_ros.ros.messages import header, to_bytes, to_vector
+from ixgs_ros.ros.messages import header, to_bytes, to_pose, to_vector
 from ixgs_ros.ros.point_cloud import gaussians_to_cloud
 from ixgs_ros.ros.shot_message import Fit, to_report
 from ixgs_ros.ros.volume_message import PUBLISHED_BYTES, volume_to_message, VolumeInfo
@@ -44,6 +47,8 @@ class ReconstructionOutputs:
         self._status = node.advertise(ReconstructionStatus, '~/status', qos.LATCHED)
         self._report = node.advertise(ShotReport, '~/report', qos.REPORTS)
         self._markers = node.advertise(MarkerArray, '~/markers', qos.LATCHED)
+        self._next_view = node.advertise(PoseArray, '~/next_view', qos.LATCHED)
+        self._coverage = node.advertise(Float32, '~/coverage', qos.LATCHED)
 
     def warm_up(self) -> None:
         """Serialise messages of the largest size once, on the thread that will publish.
@@ -83,10 +88,19 @@ class ReconstructionOutputs:
             self._node.get_logger().warning(
                 f'shot {shot_id}: {verdict.code.value}: {verdict.message}')
 
-    def scene(self, shots: list[DrawnShot], region: Region | None, stamp_ns: int) -> None:
-        """Publish C-arms and region as markers."""
-        self._markers.publish(scene_markers(shots, region, self._config.sdd, stamp_ns,
-                                            self._config.reference_frame))
+    def scene(self, shots: list[DrawnShot], region: Region | None, proposed: View | None,
+              stamp_ns: int) -> None:
+        """Publish C-arms, region and the proposed view as markers, and the proposal as a pose."""
+        frame = self._config.reference_frame
+        self._markers.publish(scene_markers(shots, region, self._config.sdd, stamp_ns, frame,
+                                            proposed))
+        poses = [] if proposed is None else [to_pose(proposed.reference_from_source)]
+        self._next_view.publish(PoseArray(header=header(stamp_ns, frame), poses=poses))
+
+    def coverage(self, share: float) -> None:
+        """Publish and diagnose the angular coverage."""
+        self._coverage.publish(Float32(data=share))
+        self._node.diagnostics.put('model coverage', share)
 
     def status(self, status: Status) -> None:
         """Publish the status."""

@@ -52,8 +52,12 @@ class Sinks(Protocol):
                steady_ns: int = 0) -> None:
         """Take the report of a shot."""
 
-    def scene(self, shots: list[DrawnShot], region: Region | None, stamp_ns: int) -> None:
-        """Take what is drawn beside the volume."""
+    def scene(self, shots: list[DrawnShot], region: Region | None, proposed: View | None,
+              stamp_ns: int) -> None:
+        """Take what is drawn beside the volume, the proposed next view too."""
+
+    def coverage(self, share: float) -> None:
+        """Take the angular coverage of all accepted shots, 0 to 1."""
 
     def status(self, status: Status) -> None:
         """Take the status after a change."""

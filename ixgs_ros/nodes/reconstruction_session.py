@@ -16,6 +16,7 @@ from ixgs.msg import Shot as ShotMessage
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.nodes.reconstruction_results import RequestError, Sinks, Status, to_fit
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+from ixgs_ros.reconstruction.next_view import coverage, next_view
 from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.ros.markers import DrawnShot
 from ixgs_ros.ros.messages import MessageError, to_ns
@@ -298,8 +299,16 @@ class ReconstructionSession:
     def _show_scene(self) -> None:
         used = [DrawnShot(shot.id, shot.view, self._reconstructor.fits[shot.id].verdict.code,
                           shot.stamp_ns) for shot in self._accepted]
-        self._sinks.scene([*used, *self._refused_drawn], self._reconstructor.region,
-                          self._stamp_ns)
+        views = [shot.view for shot in self._accepted]
+        region = self._reconstructor.region
+        covered, proposed = 0.0, None
+        if views and region is not None:
+            covered = coverage(views, region)
+            proposed = next_view(views, region, self._config.next_view,
+                                 self._config.lps_from_reference.transform())
+        self._sinks.scene([*used, *self._refused_drawn], region,
+                          None if proposed is None else proposed.view, self._stamp_ns)
+        self._sinks.coverage(covered)
 
     def show_status(self) -> None:
         """Publish the status of now."""

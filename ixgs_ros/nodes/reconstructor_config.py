@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ixgs_ros.nodes.lps_config import LpsConfig
 from ixgs_ros.parameters import setting
 from ixgs_ros.reconstruction.config import ReconstructionConfig, RefineConfig
+from ixgs_ros.reconstruction.next_view import NextViewConfig
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ReconstructorConfig(ReconstructionConfig):
 
     refine: NodeRefineConfig = field(default_factory=NodeRefineConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    next_view: NextViewConfig = field(default_factory=NextViewConfig)
     lps_from_reference: LpsConfig = field(default_factory=LpsConfig)
     reference_frame: str = setting(
         'patient_reference', 'frame of the model and of every output')

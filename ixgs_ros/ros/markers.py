@@ -1,4 +1,4 @@
-"""What RViz draws beside the volume: C-arm frusta with their verdicts, the region, MPR planes."""
+"""What RViz draws beside the volume: C-arm frusta with verdicts, region, next view, planes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ LINE_WIDTH = 0.001
 
 GREEN, AMBER, RED = (0.2, 0.8, 0.3), (1.0, 0.7, 0.1), (0.9, 0.2, 0.2)
 BLUE = (0.3, 0.6, 1.0)
+VIOLET = (0.8, 0.4, 1.0)
 PLANE_COLORS = {'axial': (0.9, 0.3, 0.3), 'coronal': (0.3, 0.9, 0.3), 'sagittal': (0.4, 0.5, 1.0),
                 'oblique': (0.9, 0.8, 0.2)}
 EDGE_PAIRS = ((0, 1), (1, 2), (2, 3), (3, 0))
@@ -97,7 +98,7 @@ def line_marker(lines: np.ndarray, color: tuple[float, float, float], namespace:
 
 
 def scene_markers(shots: Iterable[DrawnShot], region: Region | None, sdd: float, stamp_ns: int,
-                  frame: str) -> MarkerArray:
+                  frame: str, proposed: View | None = None) -> MarkerArray:
     """Return the whole scene: an order to delete what is drawn, then region and frusta.
 
     Because each message is complete, the latched one is all that a late RViz needs.
@@ -109,14 +110,19 @@ def scene_markers(shots: Iterable[DrawnShot], region: Region | None, sdd: float,
             long in a namespace that says so.
         stamp_ns: stamp of the region's marker and of the order to delete.
         frame: the patient reference frame.
+        proposed: where to take the next shot, drawn in violet in the namespace ``next view``.
     """
     clear = Marker(header=header(stamp_ns, frame), action=Marker.DELETEALL)
     markers = [clear]
     if region is not None:
         markers.append(line_marker(box_lines(region), BLUE, 'region', 0, stamp_ns, frame))
     namespace = 'carm' if sdd > 0 else 'carm (nominal length)'
+    length = sdd if sdd > 0 else NOMINAL_SDD
+    if proposed is not None:
+        markers.append(line_marker(frustum_lines(proposed, length), VIOLET, 'next view', 0,
+                                   stamp_ns, frame))
     for number, shot in enumerate(shots):
-        lines = frustum_lines(shot.view, sdd if sdd > 0 else NOMINAL_SDD)
+        lines = frustum_lines(shot.view, length)
         markers.append(line_marker(lines, verdict_color(shot.code), namespace, number,
                                    shot.stamp_ns, frame))
     return MarkerArray(markers=markers)

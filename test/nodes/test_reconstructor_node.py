@@ -14,6 +14,7 @@ from ixgs.srv import GetVolume
 from ixgs_ros.geometry import View
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.conductor import transition
+from ixgs_ros.ros.messages import from_pose
 from ixgs_ros.ros.point_cloud import cloud_to_gaussians
 from ixgs_ros.ros.station import Station
 from ixgs_ros.ros.volume_message import message_to_volume
@@ -141,6 +142,29 @@ def test_refused_shots_are_drawn_in_another_colour(fresh):
     scene = fresh.until('markers', lambda scene: sum(m.ns == 'carm' for m in scene.markers) == 4)
     colors = {(m.color.r, m.color.g, m.color.b) for m in scene.markers if m.ns == 'carm'}
     assert len(colors) == 2
+
+
+def test_each_shot_brings_coverage_and_a_proposal_of_the_next_view(fresh):
+    shown = []
+    for number in range(1, 4):
+        fresh.expose(number)
+        shares = fresh.heard['coverage']
+        fresh.until('status', lambda status, n=number: status.views == n)
+        fresh.station.wait(lambda s=shares, n=number: len(s) == n, 10, 'a coverage a shot')
+        shown.append(shares[-1].data)
+    assert 0 < shown[0] < shown[1] < shown[2] < 1
+    message = fresh.last('next_view')
+    assert (message.header.frame_id, message.header.stamp.sec) == ('patient_reference', 103)
+    pose = from_pose(message.poses[0])
+    # It looks at the region's centre from where the shots' sources are, and from none of theirs.
+    assert pose.translation + balls.DISTANCE * pose.rotation[:, 2] == pytest.approx(0, abs=1e-3)
+    assert all(pose.angle_to(balls.view(n).reference_from_source) > 0.1 for n in (1, 2, 3))
+    drawn = [m for m in fresh.last('markers').markers if m.ns == 'next view']
+    start = drawn[0].points[0]
+    assert [start.x, start.y, start.z] == pytest.approx(pose.translation.tolist())
+    assert fresh.call(Trigger, 'reset').success
+    fresh.until('next_view', lambda proposal: not proposal.poses)
+    fresh.until('coverage', lambda share: share.data == 0)
 
 
 def test_a_looping_bag_adds_nothing(fresh):

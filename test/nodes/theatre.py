@@ -10,9 +10,11 @@ from typing import Any
 
 import balls
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Float32
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -24,7 +26,8 @@ from ixgs_ros.ros.shot_message import to_shot_message
 
 NODE = '/carm/reconstructor'
 OUTPUTS = {'volume': VoxelVolume, 'gaussians': PointCloud2, 'status': ReconstructionStatus,
-           'report': ShotReport, 'markers': MarkerArray}
+           'report': ShotReport, 'markers': MarkerArray, 'next_view': PoseArray,
+           'coverage': Float32}
 
 
 class Theatre:
