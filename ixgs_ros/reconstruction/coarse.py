@@ -2,9 +2,7 @@
 
 Two layers of voxels share each ray: a fine one over the region and, as the body is wider than the
 field, a coarse one around it. FDK does not work for arbitrary poses; a few sweeps of SART
-(Andersen and Kak, 1984) do, within one or two seconds. Where the body reaches beyond the region,
-what lies outside is told from what lies inside by smoothness alone, and that takes many sweeps:
-they run at half the image resolution, with momentum. Only voxels seen by two views are used, and
+(Andersen and Kak, 1984) do, within one or two seconds. Only voxels seen by two views are used, and
 none through which views see air: that is the visual hull, and it tells whether there is anything
 beyond the region.
 """
@@ -21,40 +19,17 @@ from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
+SWEEPS = 4
 RELAXATION = 0.5
+TV_WEIGHT = 0.25          # 1/m
 TV_ITERATIONS = 10
 REGION_VOXELS = 64        # along the longest side of the region
-OUTER_VOXELS = 64         # along the longest side of the surroundings
+OUTER_VOXELS = 48         # along the longest side of the surroundings
 # A line integral of 0.1 is half a centimetre of water: less than any ray through a body meets.
 AIR = 0.1
 LEAST_VIEWS = 2
 # Share of the border's pixels that must be air for a view to show the whole body.
 WHOLE_BODY = 0.98
-# What a voxel around the region may hold at most, 1/m: soft tissue (20) with some bone. Without a
-# bound, mass piles up just outside of the region's border.
-MOST_AROUND = 25.0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the layers are filled.
-
-    Args:
-        sweeps: over all views.
-        tv_weight: of the total variation after each sweep, 1/m.
-        momentum: largest share of a sweep's change that is repeated before the next (Nesterov).
-        coarser: whether images of half the resolution will do.
-    """
-
-    sweeps: int
-    tv_weight: float
-    momentum: float
-    coarser: bool
-
-
-WITHIN = Schedule(sweeps=4, tv_weight=0.25, momentum=0.0, coarser=False)
-# The body reaches beyond the region (docs/decisions/0004-the-body-beyond-the-field.md).
-BEYOND = Schedule(sweeps=20, tv_weight=0.5, momentum=0.7, coarser=True)
 
 
 @dataclass(eq=False)
@@ -75,13 +50,6 @@ class Layer:
     def __post_init__(self) -> None:
         self.volume = np.zeros(self.grid.shape, np.float32)
         self.dual = np.zeros((3, *self.grid.shape), np.float32)
-        self._before = self.volume
-
-    def push(self, share: float) -> None:
-        """Move on by a share of the change since the last call; stays >= 0."""
-        now = self.volume
-        self.volume = np.maximum(now + np.float32(share) * (now - self._before), 0)
-        self._before = now
 
     def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
         """Write the line integrals of ``volume`` on this layer's grid into ``image``."""
@@ -161,19 +129,14 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
     """Fill the layers' volumes from the measurements; in place.
 
     Args:
-        layers: share each ray by the length it runs in each; the region's first.
+        layers: share each ray by the length it runs in each.
         measurements: at least two.
         offsets: (views,) exposure offsets, subtracted from the values.
         seed: of the order of the views.
     """
-    schedule = BEYOND if any(layer.support.any() for layer in layers[1:]) else WITHIN
-    if schedule.coarser:
-        measurements = [m.coarser() for m in measurements]
     lengths = [_project(layers, [layer.support.astype(np.float32) for layer in layers], m)
                for m in measurements]
-    for sweep in range(schedule.sweeps):
-        for layer in layers:
-            layer.push(min(schedule.momentum, sweep / (sweep + 3)))
+    for sweep in range(SWEEPS):
         for k in np.random.default_rng((seed, sweep)).permutation(len(measurements)):
             m = measurements[k]
             residual = m.values - np.float32(offsets[k]) - _project(
@@ -184,10 +147,8 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             for layer in layers:
                 joseph.backproject(rate, layer.grid.origin, layer.grid.spacing[0], m.view.packed(),
                                    RELAXATION, layer.support, layer.volume)
-        for layer in layers[1:]:
-            np.minimum(layer.volume, np.float32(MOST_AROUND), out=layer.volume)
         for layer in layers:
-            layer.volume = prox_tv(layer.volume, schedule.tv_weight, TV_ITERATIONS, layer.dual)
+            layer.volume = prox_tv(layer.volume, TV_WEIGHT, TV_ITERATIONS, layer.dual)
             layer.volume[layer.support == 0] = 0
 
 
