@@ -49,5 +49,10 @@ class Shot:
         if self.weights.min() < 0 or self.weights.max() > 1:
             raise ValueError(f'expected weights in [0, 1], got {self.weights.min()} to '
                              f'{self.weights.max()}')
+        covariance = np.asarray(self.pose_covariance, dtype=np.float64)
+        if covariance.shape != (6, 6) or not np.isfinite(covariance).all() \
+                or covariance.diagonal().min() < 0:
+            raise ValueError('expected a finite pose_covariance of shape (6, 6) with no negative '
+                             f'variance, got {covariance.tolist()}')
         if self.quantity not in ('attenuation', 'bone'):
             raise ValueError(f"expected quantity 'attenuation' or 'bone', got {self.quantity!r}")

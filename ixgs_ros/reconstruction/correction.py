@@ -17,6 +17,8 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.config import PoseConfig
 
 UNKNOWNS = 10
+# Least deviation of a tracker's rotations, radians, and positions, metres.
+LEAST_SD = 1e-6
 
 
 def cross_matrix(vector: np.ndarray) -> np.ndarray:
@@ -84,6 +86,8 @@ def prior_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray,
         jacobian[:3, 3:] = jacobian[3:, :3] = -rotation.T
         jacobian[3:, 3:] = cross_matrix(pivot) @ rotation.T
         covariance[:6, :6] = jacobian @ pose_covariance @ jacobian.T
+        # A tracker may know some directions only, which then no inverse would know.
+        covariance[:6, :6] += LEAST_SD**2 * np.eye(6)
     else:
         variances = [config.rotation_sd**2] * 3 + [config.position_sd**2] * 3
         covariance[:6, :6] = np.diag(variances) / 3.0

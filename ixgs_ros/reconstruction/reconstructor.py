@@ -125,7 +125,7 @@ class Reconstructor:
         del self.fits[shot_id]
         self._shots = [s for s in self._shots if s.id != shot_id]
         for fit in self.fits.values():   # fitted together with the shot that was not there
-            fit.correction = Correction()
+            fit.correction, fit.pose_covariance = Correction(), np.zeros((6, 6))
         self.revision += 1
         self._start()
 

@@ -1,5 +1,7 @@
 """Poses reported a little wrong are found again, and the volume is the better for it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from reconstruction_scene import BODY, CARM, configure, rms, take
@@ -156,3 +158,23 @@ def test_corrections_outlive_a_checkpoint(refined):
 def test_too_few_views_are_left_as_reported():
     model = reconstruct(jittered()[:4], 100)
     assert all(fit.correction_distance == 0 for fit in model.fits.values())
+
+
+def test_a_tracker_that_knows_some_directions_only():
+    """Covariances without full rank: only the turns are uncertain, or one shift."""
+    shots = jittered()[:6]
+    for where in ([3, 4, 5], [0]):
+        covariance = np.zeros((6, 6))
+        covariance[where, where] = 1e-5
+        model = reconstruct([dataclasses.replace(shot, pose_covariance=covariance)
+                             for shot in shots], 60)
+        for fit in model.fits.values():
+            assert np.isfinite(fit.pose_covariance).all()
+        assert any(fit.correction_distance > 0 for fit in model.fits.values())
+
+
+def test_a_covariance_that_is_none_is_refused():
+    shot = jittered()[0]
+    for value, words in ((np.nan, 'finite'), (-1e-6, 'negative')):
+        with pytest.raises(ValueError, match=words):
+            dataclasses.replace(shot, pose_covariance=value * np.eye(6))
