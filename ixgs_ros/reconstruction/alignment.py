@@ -91,7 +91,7 @@ def align(projector: Projector, body: Body, fine: Measurement, center: np.ndarra
         offset: exposure offset of the view so far.
         scale: exposure scale of the view so far.
     """
-    m = fine.coarser()
+    m = fine.coarser(2)
     used = m.weights > 0
     free = np.flatnonzero(np.diag(m.prior) > 0)
     covariance = np.zeros((UNKNOWNS, UNKNOWNS))

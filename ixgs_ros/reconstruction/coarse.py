@@ -2,9 +2,11 @@
 
 Two layers of voxels share each ray: a fine one over the region and, as the body is wider than the
 field, a coarse one around it. FDK does not work for arbitrary poses; a few sweeps of SART
-(Andersen and Kak, 1984) do, within one or two seconds. Only voxels seen by two views are used, and
-none through which views see air: that is the visual hull, and it tells whether there is anything
-beyond the region.
+(Andersen and Kak, 1984) do, within one or two seconds. Where the body reaches beyond the region,
+what lies outside is told from what lies inside by smoothness alone, and that takes many sweeps:
+they run on images as coarse as the voxels, with momentum. Only voxels seen by two views are used,
+and none through which views see air: that is the visual hull, and it tells whether there is
+anything beyond the region.
 """
 
 from __future__ import annotations
@@ -15,21 +17,41 @@ import numpy as np
 from scipy.ndimage import binary_erosion, maximum_filter
 
 from ixgs_ros.reconstruction import joseph
-from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.measurement import binning, Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
-SWEEPS = 4
 RELAXATION = 0.5
-TV_WEIGHT = 0.25          # 1/m
+TV_WEIGHT = 0.25          # 1/m, of the total variation after each sweep
 TV_ITERATIONS = 10
 REGION_VOXELS = 64        # along the longest side of the region
-OUTER_VOXELS = 48         # along the longest side of the surroundings
+OUTER_VOXELS = 64         # along the longest side of the surroundings
 # A line integral of 0.1 is half a centimetre of water: less than any ray through a body meets.
 AIR = 0.1
 LEAST_VIEWS = 2
 # Share of the border's pixels that must be air for a view to show the whole body.
 WHOLE_BODY = 0.98
+# What a voxel around the region may hold at most, 1/m: cortical bone. Without a bound, mass piles
+# up just outside of the region's border.
+MOST_AROUND = 60.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the layers are filled.
+
+    Args:
+        sweeps: over all views.
+        momentum: largest share of a sweep's change that is repeated before the next (Nesterov).
+    """
+
+    sweeps: int
+    momentum: float
+
+
+WITHIN = Schedule(sweeps=4, momentum=0.0)
+# The body reaches beyond the region (docs/decisions/0004-the-body-beyond-the-field.md).
+BEYOND = Schedule(sweeps=20, momentum=0.7)
 
 
 @dataclass(eq=False)
@@ -50,6 +72,13 @@ class Layer:
     def __post_init__(self) -> None:
         self.volume = np.zeros(self.grid.shape, np.float32)
         self.dual = np.zeros((3, *self.grid.shape), np.float32)
+        self._before = self.volume
+
+    def push(self, share: float) -> None:
+        """Move on by a share of the change since the last call; stays >= 0."""
+        now = self.volume
+        self.volume = np.maximum(now + np.float32(share) * (now - self._before), 0)
+        self._before = now
 
     def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
         """Write the line integrals of ``volume`` on this layer's grid into ``image``."""
@@ -129,14 +158,21 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
     """Fill the layers' volumes from the measurements; in place.
 
     Args:
-        layers: share each ray by the length it runs in each.
+        layers: share each ray by the length it runs in each; the region's first.
         measurements: at least two.
         offsets: (views,) exposure offsets, subtracted from the values.
         seed: of the order of the views.
     """
+    schedule = BEYOND if any(layer.support.any() for layer in layers[1:]) else WITHIN
+    if schedule is BEYOND:
+        region = layers[0].grid
+        measurements = [m.coarser(binning(m.view, region.region.center, region.spacing[0]))
+                        for m in measurements]
     lengths = [_project(layers, [layer.support.astype(np.float32) for layer in layers], m)
                for m in measurements]
-    for sweep in range(SWEEPS):
+    for sweep in range(schedule.sweeps):
+        for layer in layers:
+            layer.push(min(schedule.momentum, sweep / (sweep + 3)))
         for k in np.random.default_rng((seed, sweep)).permutation(len(measurements)):
             m = measurements[k]
             residual = m.values - np.float32(offsets[k]) - _project(
@@ -147,6 +183,8 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             for layer in layers:
                 joseph.backproject(rate, layer.grid.origin, layer.grid.spacing[0], m.view.packed(),
                                    RELAXATION, layer.support, layer.volume)
+        for layer in layers[1:]:
+            np.minimum(layer.volume, np.float32(MOST_AROUND), out=layer.volume)
         for layer in layers:
             layer.volume = prox_tv(layer.volume, TV_WEIGHT, TV_ITERATIONS, layer.dual)
             layer.volume[layer.support == 0] = 0

@@ -50,10 +50,10 @@ class Measurement:
         return dataclasses.replace(self, view=view.binned(self.factor),
                                    half_view=view.binned(2 * self.factor), correction=correction)
 
-    def coarser(self) -> Measurement:
-        """Return the fitted pixels of the measurement at half the resolution."""
-        values, weights = bin_photons(self.values, self.weights, 2)
-        factor = 2 * self.factor
+    def coarser(self, times: int) -> Measurement:
+        """Return the fitted pixels of the measurement, so many times wider and higher."""
+        values, weights = bin_photons(self.values, self.weights, times)
+        factor = times * self.factor
         view = self.correction.apply(self.shot.view)
         return dataclasses.replace(self, view=view.binned(factor), values=values, weights=weights,
                                    held_out=np.zeros_like(weights), factor=factor,

@@ -32,9 +32,10 @@ ADAM = 2 * PARAMETERS + 4
 SPLATTER = (splatting.COLUMNS + 3 + 6) + (voxelization.BOX_COLUMNS + 3 + 10)
 # Images of one view at work, and bytes a pixel of a shot while it is checked and binned.
 IMAGES, BINNING_BYTES = 16, 34
-# Bytes a voxel of the coarse start: a layer's volume, dual field and support; the same with what a
-# sweep needs beside; the coordinates, float64, by which the layer around the region is made.
-LAYER_BYTES, SWEEP_BYTES, POINTS_BYTES = 17, 27, 60
+# Bytes a voxel of the coarse start: a layer's volume, the one before, dual field and support; the
+# same with what a sweep needs beside; the coordinates, float64, by which the layer around the
+# region is made.
+LAYER_BYTES, SWEEP_BYTES, POINTS_BYTES = 21, 35, 60
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def test_a_body_wider_than_the_field_needs_the_shell():
     shots = take(WIDE_BODY, VIEWS)
     with_shell = rms(reconstruct(shots, 100).volume(), WIDE_BODY)
     without = rms(reconstruct(shots, 100, model__shell_share=0.0).volume(), WIDE_BODY)
-    assert with_shell < 6.0
+    # A fifth less than what four sweeps of the coarse start make of it (5.4).
+    assert with_shell < 4.6
     assert with_shell < 0.6 * without
 
 
