@@ -162,21 +162,23 @@ def place(table: np.ndarray, i: int, depth: int, height: int) -> int:
 
 
 @njit(**KERNEL)
-def sort(table: np.ndarray, depth: int, height: int, order: np.ndarray) -> None:
+def sort(table: np.ndarray, depth: int, height: int, order: np.ndarray) -> int:
     """Write the numbers of all Gaussians, (N,) int32, so that neighbours follow each other.
 
     By the slab of their first layer, then by the band of their centre, then by number; last those
-    that miss the box.
+    that miss the box. Returns how many do not.
     """
     starts = np.zeros(((depth - 1) // SLAB + 1) * ((height - 1) // BAND + 1) + 2, np.int64)
     for i in range(table.shape[0]):
         starts[place(table, i, depth, height) + 1] += 1
     for k in range(1, starts.size):
         starts[k] += starts[k - 1]
+    seen = starts[starts.size - 2]
     for i in range(table.shape[0]):
         k = place(table, i, depth, height)
         order[starts[k]] = i
         starts[k] += 1
+    return seen
 
 
 @njit(**KERNEL)

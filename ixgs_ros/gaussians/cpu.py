@@ -167,7 +167,7 @@ class CpuSplatter:
         padded = self._pad('d_volume', d_volume, grid.shape)
         scales, table, arranged, order = self._prepare(model, frame, grid.shape)
         moments = self._array('box_moments', (len(model), 10))
-        self._team.run(voxelization.gather_box, len(model), arranged, order, padded, grid.shape,
+        self._team.run(voxelization.gather_box, len(order), arranged, order, padded, grid.shape,
                        self.cut, moments)
         self._team.run(voxelization.chain_box, len(model), scales, model.quaternions,
                        model.densities[:, np.newaxis], frame, self._norm_space, table, moments,
@@ -204,9 +204,9 @@ class CpuSplatter:
 
     def _prepare(self, model: GaussianModel, frame: np.ndarray, shape: tuple[int, ...]
                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the scales (N, 3), the table of Gaussians in a box, and it arranged, in an order.
+        """Return the scales (N, 3), the table of Gaussians in a box, and again in order.
 
-        The order is the last: (N,) int32.
+        The last is that order of those that touch the box, int32.
         """
         model.check_layout()
         check_finite('densities', model.densities)
@@ -218,9 +218,9 @@ class CpuSplatter:
                              shape, self.cut, table, grain=GRAIN)
         self._raise_if(sum(bad), model)
         order = self._array('order', (count,)).view(np.int32)
-        box.sort(table, *shape[:2], order)
-        arranged = self._array('arranged', table.shape)
-        self._team.run(box.arrange, count, table, order, arranged, grain=GRAIN)
+        order = order[:box.sort(table, *shape[:2], order)]
+        arranged = self._array('arranged', (len(order), box.BOX_COLUMNS))
+        self._team.run(box.arrange, len(order), table, order, arranged, grain=GRAIN)
         return scales, table, arranged, order
 
     def _gather(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:

@@ -94,11 +94,10 @@ def read_profile(table: np.ndarray, i: int) -> Profile:
 
 
 @njit(**INLINE)
-def seeds(strips: np.ndarray, table: np.ndarray, i: int, lane: int) -> tuple:
-    """Return exponent and distance of a layer's strip in its first row, as `strips.seed` needs."""
+def exponent_of(strips: np.ndarray, table: np.ndarray, i: int, lane: int) -> simd.Vector:
+    """Return the part of the exponent that depends on the column only, in one layer's strip."""
     dx = simd.lane_numbers() + strips[DX + lane]
-    exponent = float32(-0.5) * table[i, box.INVERSE_XX] * dx * dx + strips[BIAS + lane]
-    return exponent, strips[DY + lane] - table[i, box.SLOPE] * simd.lane_numbers()
+    return float32(-0.5) * table[i, box.INVERSE_XX] * dx * dx + strips[BIAS + lane]
 
 
 @njit(**INLINE)
@@ -118,22 +117,22 @@ def add_layers(padded: np.ndarray, start: int, strips: np.ndarray, table: np.nda
     low, high = span
     stride = size[1] + LANES
     layer = (size[0] + 1) * stride
-    profile = read_profile(table, i)
+    profile, shift = read_profile(table, i), table[i, box.SLOPE] * simd.lane_numbers()
     for number in range(strips_a_layer(table, i, cut)):
         begin_strips(strips, table, i, low, number, size, cut)
         lane = 0
         while lane < high - low:
             rows, at = strips[ROWS + lane], start + lane * layer + element(strips, lane, stride)
-            exponent, distance = seeds(strips, table, i, lane)
+            exponent, dy = exponent_of(strips, table, i, lane), strips[DY + lane]
             if lane + 1 < high - low and rows == strips[ROWS + lane + 1]:
-                next_exponent, next_distance = seeds(strips, table, i, lane + 1)
-                next_at = start + (lane + 1) * layer + element(strips, lane + 1, stride)
-                add_rows_twice(padded, (at, next_at), stride, int(rows), profile,
-                               (exponent, next_exponent), (distance, next_distance), amplitude,
-                               threshold)
+                next_exponent = exponent_of(strips, table, i, lane + 1)
+                other = start + (lane + 1) * layer + element(strips, lane + 1, stride) - at
+                add_rows_twice(padded, at, other, stride, int(rows), profile,
+                               (exponent, next_exponent), (shift, shift),
+                               (dy, strips[DY + lane + 1]), amplitude, threshold)
                 lane += 2
             else:
-                add_rows(padded, at, stride, int(rows), profile, exponent, distance, amplitude,
+                add_rows(padded, at, stride, int(rows), profile, exponent, shift, dy, amplitude,
                          threshold)
                 lane += 1
 
@@ -148,7 +147,7 @@ def gather_layers(padded: np.ndarray, strips: np.ndarray, table: np.ndarray, i: 
     depth, height, width = shape
     stride = width + LANES
     layer = (height + 1) * stride
-    profile = read_profile(table, i)
+    profile, shift = read_profile(table, i), table[i, box.SLOPE] * simd.lane_numbers()
     m0 = mx = my = mz = mxx = mxy = mxz = myy = myz = mzz = simd.broadcast(float32(0))
     low, high = layer_span(table, i, 0, depth)
     for first in range(low, high, LANES):
@@ -156,11 +155,10 @@ def gather_layers(padded: np.ndarray, strips: np.ndarray, table: np.ndarray, i: 
             begin_strips(strips, table, i, first, number, (height, width), cut)
             for z in range(first, min(first + LANES, high)):
                 lane = z - first
-                exponent, distance = seeds(strips, table, i, lane)
                 s0, s1, s2 = gather_rows(
                     padded, z * layer + element(strips, lane, stride), stride,
-                    int(strips[ROWS + lane]), profile, exponent, distance,
-                    strips[Y + lane] - table[i, box.CY], threshold)
+                    int(strips[ROWS + lane]), profile, exponent_of(strips, table, i, lane), shift,
+                    strips[DY + lane], strips[Y + lane] - table[i, box.CY], threshold)
                 dz = float32(z) - table[i, box.CZ]
                 dx = simd.lane_numbers() + (strips[X + lane] - table[i, box.CX])
                 sx = s0 * dx

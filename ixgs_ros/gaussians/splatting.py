@@ -94,7 +94,7 @@ def add_strip(image: np.ndarray, stride: int, height: int, x: int, ellipse: Elli
     first = first_row(ellipse, x, LANES)
     y, bottom = max(0, first), min(height, first + ellipse.rows)
     add_rows(image, y * stride + x, stride, bottom - y, ellipse.profile, exponent,
-             (float32(y) - ellipse.v) - shift, amplitude, threshold)
+             shift, float32(y) - ellipse.v, amplitude, threshold)
 
 
 @njit(**INLINE)
@@ -107,8 +107,8 @@ def add_two_strips(image: np.ndarray, stride: int, height: int, x: int, ellipse:
     more = int(abs(ellipse.slope) * float32(LANES)) + 1
     y, bottom = max(0, first), min(height, first + ellipse.rows + more)
     at, dy = y * stride + x, float32(y) - ellipse.v
-    add_rows_twice(image, (at, at + LANES), stride, bottom - y, ellipse.profile,
-                   (exponent, next_exponent), (dy - shift, dy - next_shift), amplitude, threshold)
+    add_rows_twice(image, at, LANES, stride, bottom - y, ellipse.profile,
+                   (exponent, next_exponent), (shift, next_shift), (dy, dy), amplitude, threshold)
 
 
 @njit(**INLINE)
@@ -141,7 +141,7 @@ def gather_ellipse(image: np.ndarray, stride: int, height: int, width: int, elli
         y, bottom = max(0, lowest), min(height, lowest + ellipse.rows)
         dy = float32(y) - ellipse.v
         s0, s1, s2 = gather_rows(image, y * stride + x, stride, bottom - y, ellipse.profile,
-                                 exponent, dy - shift, dy, threshold)
+                                 exponent, shift, dy, dy, threshold)
         dx = simd.lane_numbers() + (float32(x) - ellipse.u)
         m0, mx, my = m0 + s0, mx + s0 * dx, my + s1
         mxx, mxy, myy = mxx + s0 * dx * dx, mxy + s1 * dx, myy + s2

@@ -75,13 +75,13 @@ def cut_threshold(cut: float) -> simd.Vector:
 
 
 @njit(**INLINE)
-def seed(profile: Profile, exponent: simd.Vector, distance: simd.Vector) -> tuple:
+def seed(profile: Profile, exponent: simd.Vector, shift: simd.Vector, dy: float) -> tuple:
     """Return e in a row and the next one, and what two rows further each is multiplied by.
 
-    ``distance`` is that of the row from each column's maximum, ``exponent`` what depends on the
-    column only.
+    ``dy`` is the row's distance from some line, ``shift`` that of each column's maximum;
+    ``exponent`` is what depends on the column only.
     """
-    half = profile.half
+    half, distance = profile.half, dy - shift
     e0 = simd.exp(half * distance * distance + exponent)
     r = simd.exp(half + (half + half) * distance)
     if profile.walk > 0:
@@ -103,15 +103,15 @@ def add(image: np.ndarray, at: int, e: simd.Vector, amplitude: float,
 
 @njit(**INLINE)
 def add_rows(image: np.ndarray, at: int, stride: int, rows: int, profile: Profile,
-             exponent: simd.Vector, distance: simd.Vector, amplitude: float,
+             exponent: simd.Vector, shift: simd.Vector, dy: float, amplitude: float,
              threshold: simd.Vector) -> None:
     """Add amplitude · e to ``rows`` rows (made even) of a strip, from element ``at`` on.
 
-    ``exponent`` and ``distance`` are those of :func:`seed` in the first row.
+    ``exponent``, ``shift`` and ``dy`` are those of :func:`seed` in the first row.
     """
     step, bend = max(2, profile.walk), simd.broadcast(profile.bend)
     while rows > 0:
-        e0, e1, r0, r1 = seed(profile, exponent, distance)
+        e0, e1, r0, r1 = seed(profile, exponent, shift, dy)
         for _ in range((min(step, rows) + 1) // 2):
             add(image, at, e0, amplitude, threshold)
             add(image, at + stride, e1, amplitude, threshold)
@@ -119,47 +119,49 @@ def add_rows(image: np.ndarray, at: int, stride: int, rows: int, profile: Profil
             e0, e1 = e0 * r0, e1 * r1
             r0, r1 = r0 * bend, r1 * bend
         rows -= step
-        distance += float32(step)
+        dy += float32(step)
 
 
 @njit(**INLINE)
-def add_rows_twice(image: np.ndarray, ats: tuple[int, int], stride: int, rows: int,
-                   profile: Profile, exponents: tuple, distances: tuple, amplitude: float,
-                   threshold: simd.Vector) -> None:
-    """Do two strips at once: four chains of products hide more of each other's latency."""
+def add_rows_twice(image: np.ndarray, at: int, other: int, stride: int, rows: int,
+                   profile: Profile, exponents: tuple, shifts: tuple, dys: tuple[float, float],
+                   amplitude: float, threshold: simd.Vector) -> None:
+    """Do two strips at once: four chains of products hide more of each other's latency.
+
+    The other one begins ``other`` elements after the one at ``at``.
+    """
     step, bend = max(2, profile.walk), simd.broadcast(profile.bend)
-    at, other = ats
-    distance, other_distance = distances
+    dy, other_dy = dys
     while rows > 0:
-        e0, e1, r0, r1 = seed(profile, exponents[0], distance)
-        f0, f1, s0, s1 = seed(profile, exponents[1], other_distance)
+        e0, e1, r0, r1 = seed(profile, exponents[0], shifts[0], dy)
+        f0, f1, s0, s1 = seed(profile, exponents[1], shifts[1], other_dy)
         for _ in range((min(step, rows) + 1) // 2):
             add(image, at, e0, amplitude, threshold)
-            add(image, other, f0, amplitude, threshold)
-            at, other = at + stride, other + stride
+            add(image, at + other, f0, amplitude, threshold)
+            at += stride
             add(image, at, e1, amplitude, threshold)
-            add(image, other, f1, amplitude, threshold)
-            at, other = at + stride, other + stride
+            add(image, at + other, f1, amplitude, threshold)
+            at += stride
             e0, e1, f0, f1 = e0 * r0, e1 * r1, f0 * s0, f1 * s1
             r0, r1, s0, s1 = r0 * bend, r1 * bend, s0 * bend, s1 * bend
         rows -= step
-        distance, other_distance = distance + float32(step), other_distance + float32(step)
+        dy, other_dy = dy + float32(step), other_dy + float32(step)
 
 
 @njit(**INLINE)
 def gather_rows(image: np.ndarray, at: int, stride: int, rows: int, profile: Profile,
-                exponent: simd.Vector, distance: simd.Vector, dy: float,
+                exponent: simd.Vector, shift: simd.Vector, dy: float, first: float,
                 threshold: simd.Vector) -> tuple:
-    """Return the sums of image · e · (1, dy, dy²) over a strip's rows, for each column.
+    """Return the sums of image · e · (1, y, y²) over a strip's rows, for each column.
 
-    As :func:`add_rows`; ``dy`` is that of the first row.
+    As :func:`add_rows`; y is ``first`` in the first row.
     """
     step, bend = max(2, profile.walk), simd.broadcast(profile.bend)
     one, zero = float32(1), float32(0)
     s0 = s1 = s2 = simd.broadcast(zero)
-    y = simd.broadcast(dy)
+    y = simd.broadcast(first)
     while rows > 0:
-        e0, e1, r0, r1 = seed(profile, exponent, distance)
+        e0, e1, r0, r1 = seed(profile, exponent, shift, dy)
         for _ in range((min(step, rows) + 1) // 2):
             below = y + one
             w0 = simd.choose(e0, threshold, e0 * simd.load(image, at), zero)
@@ -172,5 +174,5 @@ def gather_rows(image: np.ndarray, at: int, stride: int, rows: int, profile: Pro
             e0, e1 = e0 * r0, e1 * r1
             r0, r1 = r0 * bend, r1 * bend
         rows -= step
-        distance += float32(step)
+        dy += float32(step)
     return s0, s1, s2

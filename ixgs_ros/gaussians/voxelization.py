@@ -12,7 +12,7 @@ from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.box import box_rows, first_layer, HALF_DEPTH, read_box, SLAB
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.layers import add_layers, gather_layers, layer_span, STRIPS
-from ixgs_ros.gaussians.simd import LANES, put, take
+from ixgs_ros.gaussians.simd import choose, LANES, put, take
 from ixgs_ros.gaussians.strips import cut_threshold
 from ixgs_ros.gaussians.vectors import (
     combined,
@@ -117,7 +117,7 @@ def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray,
     dL/d ln s_k = a T_kk, dL/dθ_x = a T_zy (s_y/s_z - s_z/s_y) and cyclically. ``densities`` and
     ``d_densities`` are (N, 1).
     """
-    box, last, one = read_box(frame), end - 1, float32(1)
+    box, last, zero, one = read_box(frame), end - 1, float32(0), float32(1)
     axes = (box.x, box.y, box.z)
     for i in range(begin, end, LANES):
         s, seen = take_triple(scales, i, last), take(table, i, last, HALF_DEPTH)
@@ -136,4 +136,4 @@ def chain_box(begin: int, end: int, scales: np.ndarray, quaternions: np.ndarray,
         put_triple(d_log_scales, i, last,
                    (amplitude * tx[0], amplitude * ty[1], amplitude * tz[2]), seen)
         put_quaternion_gradient(d_quaternions, i, last, quaternion, body, seen)
-        put(d_densities, i, last, 0, norm * take(moments, i, last, 0))
+        put(d_densities, i, last, 0, choose(seen, zero, norm * take(moments, i, last, 0), zero))
