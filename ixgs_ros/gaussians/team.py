@@ -22,8 +22,8 @@ import numba
 
 # More pieces than threads even out unequal work; few, because each piece needs the GIL once.
 PIECES_PER_THREAD = 3
-# Gaussians in a piece, at least, for kernels that only map parameters (20 ns each): a piece is then
-# worth several times what it costs to hand it over, 20 to 40 µs.
+# Gaussians in a piece, at least, for kernels that only map parameters (20 ns each): a piece is
+# then worth several times what it costs to hand it over, 20 to 40 µs.
 GRAIN = 8192
 
 
