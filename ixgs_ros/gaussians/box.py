@@ -154,31 +154,29 @@ def first_layer(table: np.ndarray, i: int) -> int:
 @njit(**INLINE)
 def place(table: np.ndarray, i: int, depth: int, height: int) -> int:
     """Return the rank of Gaussian ``i`` in :func:`sort`."""
-    bands = (height - 1) // BAND + 1
-    if table[i, HALF_DEPTH] < float32(0):
-        return ((depth - 1) // SLAB + 1) * bands
     slab = min(max(0, first_layer(table, i)), depth - 1) // SLAB
+    bands = (height - 1) // BAND + 1
     return slab * bands + min(max(0, int(table[i, CY])), height - 1) // BAND
 
 
 @njit(**KERNEL)
 def sort(table: np.ndarray, depth: int, height: int, order: np.ndarray) -> int:
-    """Write the numbers of all Gaussians, (N,) int32, so that neighbours follow each other.
+    """Write which Gaussians touch the box, int32, neighbours after each other; return how many.
 
-    By the slab of their first layer, then by the band of their centre, then by number; last those
-    that miss the box. Returns how many do not.
+    By the slab of their first layer, then by the band of their centre, then by number.
     """
-    starts = np.zeros(((depth - 1) // SLAB + 1) * ((height - 1) // BAND + 1) + 2, np.int64)
+    starts = np.zeros(((depth - 1) // SLAB + 1) * ((height - 1) // BAND + 1) + 1, np.int64)
     for i in range(table.shape[0]):
-        starts[place(table, i, depth, height) + 1] += 1
+        if table[i, HALF_DEPTH] >= float32(0):
+            starts[place(table, i, depth, height) + 1] += 1
     for k in range(1, starts.size):
         starts[k] += starts[k - 1]
-    seen = starts[starts.size - 2]
     for i in range(table.shape[0]):
-        k = place(table, i, depth, height)
-        order[starts[k]] = i
-        starts[k] += 1
-    return seen
+        if table[i, HALF_DEPTH] >= float32(0):
+            k = place(table, i, depth, height)
+            order[starts[k]] = i
+            starts[k] += 1
+    return starts[-1]
 
 
 @njit(**KERNEL)
