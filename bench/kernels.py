@@ -136,7 +136,8 @@ def run_on_cpu(arguments: argparse.Namespace) -> int:
                                name, (imports, kernels) in starts.items()))]
     if arguments.busy:
         sections += [f'## On busy cores: {BUSY_COUNT} Gaussians, {BUSY_SIZE}², {BUSY_VOXELS}³', '',
-                     'Milliseconds on the clock, with a process spinning on each core.', '',
+                     'Milliseconds on the clock, with a process spinning on each core; each way '
+                     'is called for a quarter second, in turn.', '',
                      *report.busy_table(busy_rows(BUSY_COUNT, BUSY_SIZE, BUSY_VOXELS))]
     # Last: torch's threads go on spinning after its loops.
     others, lines = peers()

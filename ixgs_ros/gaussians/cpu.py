@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ixgs_ros.gaussians import projection, projection_gradient, splatting, voxelization
+from ixgs_ros.gaussians import box, projection, projection_gradient, splatting, voxelization
 from ixgs_ros.gaussians.footprints import check_cut, Footprints, ViewGradient
 from ixgs_ros.gaussians.model import (
     check_array,
@@ -19,7 +19,7 @@ from ixgs_ros.gaussians.model import (
     GaussianModel,
     Gradients,
 )
-from ixgs_ros.gaussians.team import team_of
+from ixgs_ros.gaussians.team import GRAIN, team_of
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.volume.grid import VoxelGrid
@@ -82,7 +82,7 @@ class CpuSplatter:
         np.exp(model.log_scales, out=out.scales)
         bad = self._team.run(projection.project, count, model.means, out.scales, model.quaternions,
                              view.packed(), (view.height, view.width), self.cut, self._norm_plane,
-                             out.table)
+                             out.table, grain=GRAIN)
         self._raise_if(sum(bad), model)
         return out
 
@@ -123,7 +123,7 @@ class CpuSplatter:
         self._team.run(projection_gradient.chain, len(model), model.means, footprints.scales,
                        model.quaternions, model.densities[:, np.newaxis],
                        footprints.view.packed(), footprints.table, moments, out.means,
-                       out.log_scales, out.quaternions, out.densities[:, np.newaxis])
+                       out.log_scales, out.quaternions, out.densities[:, np.newaxis], grain=GRAIN)
         return out
 
     def view_gradient(self, footprints: Footprints, d_image: np.ndarray) -> ViewGradient:
@@ -138,7 +138,7 @@ class CpuSplatter:
         parts = self._array('view', (count, projection_gradient.VIEW_COLUMNS))
         self._team.run(projection_gradient.chain_view, count, model.means, footprints.scales,
                        model.quaternions, model.densities[:, np.newaxis],
-                       footprints.view.packed(), footprints.table, moments, parts)
+                       footprints.view.packed(), footprints.table, moments, parts, grain=GRAIN)
         total = parts.sum(axis=0, dtype=np.float64)
         return ViewGradient(total[:6], total[6:])
 
@@ -165,13 +165,14 @@ class CpuSplatter:
         out = self._gradients(out, len(model))
         frame = grid_frame(grid)
         padded = self._pad('d_volume', d_volume, grid.shape)
-        scales, table = self._prepare(model, frame, grid.shape)
+        scales, table, arranged, order = self._prepare(model, frame, grid.shape)
         moments = self._array('box_moments', (len(model), 10))
-        self._team.run(voxelization.gather_box, len(model), table, padded, grid.shape, self.cut,
-                       moments)
+        self._team.run(voxelization.gather_box, len(order), arranged, order, padded, grid.shape,
+                       self.cut, moments)
         self._team.run(voxelization.chain_box, len(model), scales, model.quaternions,
                        model.densities[:, np.newaxis], frame, self._norm_space, table, moments,
-                       out.means, out.log_scales, out.quaternions, out.densities[:, np.newaxis])
+                       out.means, out.log_scales, out.quaternions, out.densities[:, np.newaxis],
+                       grain=GRAIN)
         return out
 
     def slice(self, model: GaussianModel, plane: Plane,
@@ -196,23 +197,31 @@ class CpuSplatter:
         self.voxelize_gradient(model, grid, self.voxelize(model, grid))
 
     def _fill(self, model: GaussianModel, frame: np.ndarray, volume: np.ndarray) -> None:
-        _, table = self._prepare(model, frame, volume.shape)
+        _, _, arranged, order = self._prepare(model, frame, volume.shape)
         padded = self._array('padded', splatting.padded_shape(volume.shape))
-        self._team.run(voxelization.fill, len(volume), table, model.densities, self._norm_space,
-                       self.cut, padded.reshape(-1), volume)
+        self._team.run(voxelization.fill, -(-len(volume) // box.SLAB), arranged, order,
+                       model.densities, self._norm_space, self.cut, padded.reshape(-1), volume)
 
-    def _prepare(self, model: GaussianModel, frame: np.ndarray,
-                 shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def _prepare(self, model: GaussianModel, frame: np.ndarray, shape: tuple[int, ...]
+                 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the scales (N, 3), the table of Gaussians in a box, and again in order.
+
+        The last is that order of those that touch the box, int32.
+        """
         model.check_layout()
         check_finite('densities', model.densities)
         count = len(model)
         scales = self._array('scales', (count, 3))
-        table = self._array('box', (count, voxelization.BOX_COLUMNS))
+        table = self._array('box', (count, box.BOX_COLUMNS))
         np.exp(model.log_scales, out=scales)
-        bad = self._team.run(voxelization.prepare, count, model.means, scales, model.quaternions,
-                             frame, shape, self.cut, table)
+        bad = self._team.run(box.prepare, count, model.means, scales, model.quaternions, frame,
+                             shape, self.cut, table, grain=GRAIN)
         self._raise_if(sum(bad), model)
-        return scales, table
+        order = self._array('order', (count,)).view(np.int32)
+        order = order[:box.sort(table, *shape[:2], order)]
+        arranged = self._array('arranged', (len(order), box.BOX_COLUMNS))
+        self._team.run(box.arrange, len(order), table, order, arranged, grain=GRAIN)
+        return scales, table, arranged, order
 
     def _gather(self, footprints: Footprints, d_image: np.ndarray) -> np.ndarray:
         """Return the moments (N, 6) of an image under the footprints."""

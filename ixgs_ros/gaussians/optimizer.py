@@ -17,7 +17,7 @@ from ixgs_ros.gaussians import simd
 from ixgs_ros.gaussians.jit import INLINE, KERNEL
 from ixgs_ros.gaussians.model import BLOCKS, check_block, GaussianModel, Gradients
 from ixgs_ros.gaussians.simd import choose, put, take
-from ixgs_ros.gaussians.team import team_of
+from ixgs_ros.gaussians.team import GRAIN, team_of
 from ixgs_ros.parameters import setting
 
 # After so many steps the bias corrections of Adam are 1 within float32 for a decay of 0.99.
@@ -208,7 +208,8 @@ class Adam:
         rates = np.array([c.rate_means, c.rate_log_scales, c.rate_quaternions, c.rate_densities])
         bad = self._team.run(_step, len(self), _columns(model), _columns(gradients), self._first,
                              self._second, self._ages, self._corrections, self._work,
-                             (rates * factor).astype(np.float32), self._decay, self._bounds)
+                             (rates * factor).astype(np.float32), self._decay, self._bounds,
+                             grain=GRAIN)
         if sum(bad):
             raise FloatingPointError(f'expected finite gradients, got {sum(bad)} of {len(self)} '
                                      'Gaussians with NaN or infinity')

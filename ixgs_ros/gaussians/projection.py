@@ -37,12 +37,11 @@ from ixgs_ros.gaussians.splatting import (
     REACH,
     ROWS,
     SLOPE,
-    strip_rows,
     U,
     V,
     WALK,
-    walk_length,
 )
+from ixgs_ros.gaussians.strips import strip_rows, walk_length
 from ixgs_ros.gaussians.vectors import (
     combined,
     cross,

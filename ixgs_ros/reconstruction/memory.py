@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ixgs_ros.gaussians import splatting, voxelization
+from ixgs_ros.gaussians import splatting
+from ixgs_ros.gaussians.box import BOX_COLUMNS
 from ixgs_ros.geometry.region import LARGEST_FIELD
 from ixgs_ros.reconstruction.body import TAKE_OVER_SPACING
 from ixgs_ros.reconstruction.coarse import OUTER_VOXELS, REGION_VOXELS
@@ -28,8 +29,9 @@ FLOAT = 4  # bytes
 PARAMETERS = 11
 # Numbers of a Gaussian held by an optimiser: two running means, an age, 3 of work space.
 ADAM = 2 * PARAMETERS + 4
-# ... and by a splatter: the table of footprints, scales and moments in an image and in a box.
-SPLATTER = (splatting.COLUMNS + 3 + 6) + (voxelization.BOX_COLUMNS + 3 + 10)
+# ... and by a splatter: the table of footprints, scales and moments in an image and in a box
+# (there the table twice, and an order).
+SPLATTER = (splatting.COLUMNS + 3 + 6) + (2 * BOX_COLUMNS + 1 + 3 + 10)
 # Images of one view at work, and bytes a pixel of a shot while it is checked and binned.
 IMAGES, BINNING_BYTES = 16, 34
 # Bytes a voxel of the coarse start: a layer's volume, the one before, dual field and support; the

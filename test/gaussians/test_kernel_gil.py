@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.gaussians import (
+    box,
     optimizer,
     projection,
     projection_gradient,
@@ -19,7 +20,7 @@ from ixgs_ros.gaussians import (
 from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.volume.grid import VoxelGrid
 
-MODULES = (optimizer, projection, projection_gradient, splatting, tv, voxelization)
+MODULES = (box, optimizer, projection, projection_gradient, splatting, tv, voxelization)
 
 
 @pytest.mark.parametrize('module', MODULES, ids=lambda module: module.__name__.split('.')[-1])

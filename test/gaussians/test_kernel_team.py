@@ -20,6 +20,13 @@ def test_every_item_is_done_once(threads, count):
     assert [i for piece in results for i in piece] == list(range(count))
 
 
+@pytest.mark.parametrize('count', [1, 99, 100, 250, 10_000])
+def test_no_piece_is_smaller_than_the_grain(count):
+    pieces = Team(3).run(lambda begin, end: end - begin, count, grain=100)
+    assert sum(pieces) == count
+    assert len(pieces) == 1 or min(pieces) >= 100
+
+
 @pytest.mark.parametrize('threads', [1, 3])
 def test_an_error_in_a_piece_comes_through(threads):
     def kernel(begin: int, end: int) -> None:
