@@ -90,6 +90,14 @@ def check_overlap(shot: Shot, region: Region) -> Verdict | None:
                    f'expected at least {100 * LEAST_OVERLAP:.0f} %; its centre lies {where}')
 
 
+def check_room(stored: int, most: int) -> Verdict | None:
+    """Refuse a shot when as many are stored as may be."""
+    if stored < most:
+        return None
+    return Verdict(Code.OVERLOAD, f'{stored} shots are stored, expected at most {most} '
+                   '(parameter max_shots): remove some, reset, or allow more')
+
+
 def check_duplicate(shot: Shot, others: Sequence[Shot]) -> Verdict | None:
     """Refuse a shot that is already in: same stamp, same pixels, or same place and image."""
     for other in others:

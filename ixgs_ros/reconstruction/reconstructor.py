@@ -8,6 +8,7 @@ and knows neither clocks nor topics: its budget is work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
 from ixgs_ros.parameters import build
-from ixgs_ros.reconstruction import checks, state
+from ixgs_ros.reconstruction import checks, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
@@ -37,6 +38,8 @@ FIRST_VIEWS = 6
 GROWTH = 1.3
 # Steps of a new shot's pose towards the model, before it is judged.
 NEW_ALIGNMENTS = 2
+# Views are judged once each was fitted so many times since the shots last changed.
+SETTLED = 2
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Reconstructor:
         """Forget all shots and the model; the configured region stays."""
         size = np.array(self.config.region.size)
         self.region = Region(np.array(self.config.region.center), size) if size.any() else None
+        self._automatic = self.region is None
         self.fits: dict[int, ShotFit] = {}
         self.revision = 0
         self.steps = 0
@@ -126,6 +130,9 @@ class Reconstructor:
         self._shots = [s for s in self._shots if s.id != shot_id]
         for fit in self.fits.values():   # fitted together with the shot that was not there
             fit.correction, fit.pose_covariance = Correction(), np.zeros((6, 6))
+            fit.aside = False
+        if self._automatic:
+            self.region = self._first_region()
         self.revision += 1
         self._start()
 
@@ -142,6 +149,7 @@ class Reconstructor:
             overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
         self.region = region
+        self._automatic = False
         self.revision += 1
         self._start(prior)
 
@@ -156,6 +164,7 @@ class Reconstructor:
         done = 0
         if self._solution is not None:
             for _ in range(steps):
+                self._fit_views(self._solution)
                 self._step(self._solution)
             done = steps
         return Progress(done, self.steps, self.held_out_residual, self.converged)
@@ -180,12 +189,14 @@ class Reconstructor:
     def state(self) -> dict[str, np.ndarray]:
         """Return the shots and the model as arrays; see `state`."""
         numbers = [self.revision, self.steps, self._number, self._next_views,
-                   self._started_with, -1 if self._newest is None else self._newest]
+                   self._started_with, -1 if self._newest is None else self._newest,
+                   self._automatic]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         for k, shot in enumerate(self._shots):
             arrays |= state.shot_arrays(shot, f'shots/{k}/')
         fits = [self.fits[shot.id] for shot in self._shots]
-        arrays['fits'] = np.array([[fit.residual, fit.agreement] for fit in fits]).reshape(-1, 2)
+        arrays['fits'] = np.array([[fit.residual, fit.agreement, fit.aside]
+                                   for fit in fits]).reshape(-1, 3)
         corrections = [state.correction_array(fit.correction) for fit in fits]
         arrays['corrections'] = np.array(corrections).reshape(-1, 16)
         if self.region is not None:
@@ -203,23 +214,26 @@ class Reconstructor:
             KeyError, TypeError, ValueError: an array is missing or wrong, or a cap is exceeded.
         """
         state.check_schema(arrays)
+        state.check_shots(len(arrays['fits']), config.max_shots)
         result = cls(config)
         result._shots = [state.shot_from(arrays, f'shots/{k}/')
                          for k in range(len(arrays['fits']))]
-        for shot, (residual, agreed), numbers in zip(result._shots, arrays['fits'],
+        for shot, (residual, agreed, aside), numbers in zip(result._shots, arrays['fits'],
                                                      arrays['corrections'], strict=True):
             result.fits[shot.id] = ShotFit(shot.id, Verdict(Code.ACCEPTED, 'resumed'),
                                            float(residual), agreement=float(agreed),
-                                           correction=state.correction_from(numbers))
+                                           correction=state.correction_from(numbers),
+                                           aside=bool(aside))
         if 'region' in arrays:
             result.region = Region(*arrays['region'])
         if 'held_out' in arrays and result.region is not None:
             measurements = [result._measured(s, result.region) for s in result._shots]
             result._solution = Solution.restored(result._projector, measurements, result.region,
-                                                 config, arrays)
+                                                 config, result._used, arrays)
         result._begin_schedule(None)
         (result.revision, result.steps, result._number, result._next_views,
-         result._started_with, newest) = (int(number) for number in arrays['numbers'])
+         result._started_with, newest, automatic) = (int(n) for n in arrays['numbers'])
+        result._automatic = bool(automatic)
         result._newest = None if newest < 0 else newest
         return result
 
@@ -232,8 +246,13 @@ class Reconstructor:
 
     @property
     def views(self) -> int:
-        """The number of shots in the model."""
-        return len(self._shots)
+        """The number of shots in the model; those in quarantine are not."""
+        return int(self._used.sum())
+
+    @property
+    def _used(self) -> np.ndarray:
+        """Which of the shots take part, (shots,) bool."""
+        return np.array([not self.fits[shot.id].aside for shot in self._shots], dtype=bool)
 
     @property
     def model(self) -> GaussianModel:
@@ -246,7 +265,8 @@ class Reconstructor:
         if shot.quantity != self.config.quantity:
             raise ValueError(f'expected shots of quantity {self.config.quantity!r}, got '
                              f'{shot.quantity!r}')
-        verdict = checks.check_size(shot) or checks.check_duplicate(shot, self._shots)
+        verdict = (checks.check_size(shot) or checks.check_duplicate(shot, self._shots)
+                   or checks.check_room(len(self._shots), self.config.max_shots))
         if verdict is None and region is None and self._shots:
             region, verdict = self._region_with(shot)
         if verdict is None and region is not None:
@@ -256,10 +276,11 @@ class Reconstructor:
             correction = m.correction
             agreed = agreement(m.values, self._projector.render(self._solution.body, m),
                                (m.weights > 0) | (m.held_out > 0))
-            before = [f.agreement for f in self.fits.values() if not np.isnan(f.agreement)]
+            before = [f.agreement for f in self.fits.values()
+                      if not f.aside and not np.isnan(f.agreement)]
             verdict = checks.check_consistency(agreed, self.views, before)
         if verdict is None:
-            verdict = checks.acceptance(shot, self.views + 1, region, correction,
+            verdict = checks.acceptance(shot, len(self._shots) + 1, region, correction,
                                         self.config.volume.spacing)
         return Judgement(verdict, region, agreed, correction)
 
@@ -283,6 +304,15 @@ class Reconstructor:
             return automatic_region(views), None
         except NoRegionError as error:
             return None, Verdict(Code.OUT_OF_VIEW, str(error))
+
+    def _first_region(self) -> Region | None:
+        """Return the automatic region that the shots would have had, come one by one."""
+        for count in range(2, len(self._shots) + 1):
+            views = [shot.view for shot in self._shots[:count]]
+            if checks.largest_angle(views) >= SMALLEST_ANGLE:
+                with suppress(NoRegionError):
+                    return automatic_region(views)
+        return None
 
     def _accept(self, shot: Shot) -> ShotFit:
         """Check and remember a shot; raise a Refusal and change nothing if it is not accepted."""
@@ -320,7 +350,8 @@ class Reconstructor:
     def _fresh(self, region: Region, prior: tuple[Body, Region] | None = None) -> Solution:
         self._started_with = self.views
         measurements = [self._measured(s, region) for s in self._shots]
-        return Solution.fresh(self._projector, measurements, region, self.config, prior)
+        return Solution.fresh(self._projector, measurements, region, self.config, self._used,
+                              prior)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -334,8 +365,9 @@ class Reconstructor:
         self._report()
 
     def _step(self, solution: Solution) -> None:
-        self._fit_views(solution)
-        k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
+        chosen = np.flatnonzero(solution.used)
+        k = int(chosen[view_of_step(self._number, len(chosen), self._newest,
+                                    (self.config.seed, self.revision))])
         self.fits[self._shots[k].id].residual = solution.step(k, self._number).residual
         self._number += 1
         self.steps += 1
@@ -347,7 +379,7 @@ class Reconstructor:
         """Fit poses, one a step from time to time, and then the exposures of all views."""
         if self._number == self._next_views:
             self._next_views = 2 * self._number
-            self._unaligned = list(range(self.views))
+            self._unaligned = list(range(len(self._shots)))
             if self.views < self.config.poses.least_views:
                 self._unaligned = []
                 solution.fit_exposures()
@@ -356,6 +388,26 @@ class Reconstructor:
             if not self._unaligned:
                 solution.fix_gauge()
                 solution.fit_exposures()
+                self._judge_views(solution)
+
+    def _judge_views(self, solution: Solution) -> None:
+        """Set aside the view that the model does not explain; let back those that it does."""
+        if self._number < SETTLED * self.views:
+            return
+        used = outliers.judged(solution.misfits, solution.used)
+        if (used == solution.used).all():
+            return
+        lost = (solution.used & ~used).any()
+        for shot, taken in zip(self._shots, used, strict=True):
+            self.fits[shot.id].aside = not taken
+        solution.used = used
+        self.revision += 1
+        assert self.region is not None
+        if lost:
+            fresh = self._fresh(self.region)
+            if fresh.held_out_residual < solution.held_out_residual:
+                self._solution = fresh
+        self._begin_schedule(None)
 
     def _report(self) -> None:
         """Bring the fits and the held-out residual up to date."""
@@ -372,5 +424,8 @@ class Reconstructor:
             fit, correction = self.fits[shot.id], self._solution.measurements[k].correction
             fit.correction = correction
             fit.pose_covariance = self._solution.pose_covariance(k)
-            fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
-                                            self.config.volume.spacing)
+            if fit.aside:
+                fit.verdict = outliers.quarantine(self._solution.misfits, self._solution.used, k)
+            else:
+                fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
+                                                self.config.volume.spacing)
