@@ -10,6 +10,8 @@ between would be lost, since the optimiser divides by the size of what it is giv
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ixgs_ros.reconstruction.agreement import structure
@@ -23,6 +25,11 @@ RATIOS = np.array([3.0, 1.8])
 DEVIATIONS = 4.0
 # A view that is set aside is used again once it is this much closer, as a share of the logarithm.
 RETURN = 0.8
+# A wrong view makes the right ones differ as well, so nothing may stand out clearly. From this
+# share on, two new starts, with and without the view, decide: right views make the others'
+# residuals fall to 0.9 at least, and another body among twelve to 0.7.
+SUSPECT = 0.6
+RELIEF = 0.8
 # With fewer views there is no telling which of them is wrong.
 LEAST_VIEWS = 6
 # No more than this share of all views is set aside.
@@ -45,36 +52,59 @@ def misfit(m: Measurement, residual: np.ndarray) -> np.ndarray:
     return np.array([weighted_rms(residual, m.weights), left / own if own > 0 else np.nan])
 
 
-def excess(misfits: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Return how far each view stands out from those used: above 1, too far; below 0, not at all.
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """How each view stands out from those used.
 
     Args:
-        misfits: (views, 2).
-        used: (views,) bool.
+        far: (views,) the logarithm of a figure over its median, as a share of that of ``RATIOS``;
+            the larger of the two figures'. Above 1: too far.
+        clear: (views,) bool, whether that is beyond the used views' own spread too.
     """
+
+    far: np.ndarray
+    clear: np.ndarray
+
+
+def standing(misfits: np.ndarray, used: np.ndarray) -> Standing:
+    """Compare the figures (views, 2) of all views with those of the used ones, (views,) bool."""
     logs = np.log(np.maximum(misfits, 1e-9))
     middle = np.nanmedian(logs[used], axis=0)
     spread = 1.4826 * np.nanmedian(np.abs(logs[used] - middle), axis=0)
-    return np.nanmax((logs - middle) / np.maximum(np.log(RATIOS), DEVIATIONS * spread), axis=1)
+    far = (logs - middle) / np.log(RATIOS)
+    clear = (far > 1) & (logs - middle > DEVIATIONS * spread)
+    return Standing(np.nanmax(far, axis=1), clear.any(axis=1))
 
 
-def judged(misfits: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Return which views are to be used, (views,) bool.
+def returning(misfits: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Return which of the views that are set aside the model explains now, (views,) bool."""
+    return ~used & (standing(misfits, used).far < RETURN)
 
-    One view at a time is set aside, the one that stands out most: without it the others may look
-    better, or worse.
+
+def suspect(misfits: np.ndarray, used: np.ndarray) -> tuple[int, bool] | None:
+    """Return the used view that stands out most, and whether that alone decides; or None.
+
+    One view at a time, for without it the others may look better, or worse.
+    """
+    if used.sum() < LEAST_VIEWS or (~used).sum() + 1 > MOST_ASIDE * len(used):
+        return None
+    found = standing(misfits, used)
+    worst = int(np.argmax(np.where(used, found.far, -np.inf)))
+    if not found.far[worst] > SUSPECT:
+        return None
+    return worst, bool(found.clear[worst])
+
+
+def better_without(with_it: np.ndarray, without: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether the others' residuals fall as only a wrong view lets them.
 
     Args:
-        misfits: (views, 2) of all views with the body as it is.
-        used: (views,) bool, so far.
+        with_it: (views, 2) misfits of a new start from all used views.
+        without: the same of one without the suspect.
+        others: (views,) bool, the used views without the suspect.
     """
-    found = excess(misfits, used)
-    result = used | (found < RETURN)
-    worst = int(np.argmax(np.where(used, found, -np.inf)))
-    most = int(MOST_ASIDE * len(used))
-    if found[worst] > 1 and used.sum() >= LEAST_VIEWS and (~result).sum() < most:
-        result[worst] = False
-    return result
+    change = np.log(without[others, 0] / with_it[others, 0])
+    return bool(np.mean(change) < np.log(RELIEF))
 
 
 def quarantine(misfits: np.ndarray, used: np.ndarray, view: int) -> Verdict:

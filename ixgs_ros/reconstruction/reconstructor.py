@@ -84,6 +84,8 @@ class Reconstructor:
         self._shots: list[Shot] = []
         self._solution: Solution | None = None
         self._started_with = 0
+        # How many views there were when a suspect view was last tried.
+        self._tried: dict[int, int] = {}
         self._start()
 
     def check(self, shot: Shot) -> Verdict:
@@ -127,6 +129,7 @@ class Reconstructor:
             raise KeyError(f'expected the id of an accepted shot, one of {sorted(self.fits)}, got '
                            f'{shot_id}')
         del self.fits[shot_id]
+        self._tried.clear()
         self._shots = [s for s in self._shots if s.id != shot_id]
         for fit in self.fits.values():   # fitted together with the shot that was not there
             fit.correction, fit.pose_covariance = Correction(), np.zeros((6, 6))
@@ -335,7 +338,8 @@ class Reconstructor:
             return
         self._solution.add(self._measured(shot, self.region))
         if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
-            fresh = self._fresh(self.region)
+            fresh = self._fresh(self.region, self._used)
+            self._started_with = self.views
             if fresh.held_out_residual < self._solution.held_out_residual:
                 self._solution = fresh
         self._begin_schedule(self.views - 1)
@@ -344,14 +348,14 @@ class Reconstructor:
         """Make the model anew from all shots, if they suffice."""
         self._solution = None
         if self.region is not None and self.views >= LEAST_VIEWS:
-            self._solution = self._fresh(self.region, prior)
+            self._solution = self._fresh(self.region, self._used, prior)
+            self._started_with = self.views
         self._begin_schedule(None)
 
-    def _fresh(self, region: Region, prior: tuple[Body, Region] | None = None) -> Solution:
-        self._started_with = self.views
+    def _fresh(self, region: Region, used: np.ndarray,
+               prior: tuple[Body, Region] | None = None) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
-        return Solution.fresh(self._projector, measurements, region, self.config, self._used,
-                              prior)
+        return Solution.fresh(self._projector, measurements, region, self.config, used, prior)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -394,20 +398,42 @@ class Reconstructor:
         """Set aside the view that the model does not explain; let back those that it does."""
         if self._number < SETTLED * self.views:
             return
-        used = outliers.judged(solution.misfits, solution.used)
-        if (used == solution.used).all():
+        found = outliers.suspect(solution.misfits, solution.used)
+        back = outliers.returning(solution.misfits, solution.used)
+        without = None if found is None else self._without(solution, *found)
+        if without is not None:
+            if without.held_out_residual < solution.held_out_of(without.used):
+                self._solution = without
+            solution.used = without.used
+        elif back.any():
+            solution.used = solution.used | back
+        else:
             return
-        lost = (solution.used & ~used).any()
-        for shot, taken in zip(self._shots, used, strict=True):
-            self.fits[shot.id].aside = not taken
-        solution.used = used
+        for shot, used in zip(self._shots, solution.used, strict=True):
+            self.fits[shot.id].aside = not used
         self.revision += 1
-        assert self.region is not None
-        if lost:
-            fresh = self._fresh(self.region)
-            if fresh.held_out_residual < solution.held_out_residual:
-                self._solution = fresh
         self._begin_schedule(None)
+
+    def _without(self, solution: Solution, view: int, clear: bool) -> Solution | None:
+        """Return a new start without a suspect view; None if it is to stay.
+
+        Where its figures are not clear, the two new starts are made once, and again only when
+        there are many more views.
+        """
+        assert self.region is not None
+        others = solution.used.copy()
+        others[view] = False
+        before = None
+        if not clear:
+            shot_id = self._shots[view].id
+            if self.views < GROWTH * self._tried.get(shot_id, 0):
+                return None
+            self._tried[shot_id] = self.views
+            before = self._fresh(self.region, solution.used).misfits
+        without = self._fresh(self.region, others)
+        if before is None or outliers.better_without(before, without.misfits, others):
+            return without
+        return None
 
     def _report(self) -> None:
         """Bring the fits and the held-out residual up to date."""

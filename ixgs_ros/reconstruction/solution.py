@@ -116,7 +116,11 @@ class Solution:
     @property
     def held_out_residual(self) -> float:
         """Weighted RMS over the held-out pixels of the used views as last seen, line integrals."""
-        return float(np.sqrt(np.nanmean(self.held_out[self.used]**2)))
+        return self.held_out_of(self.used)
+
+    def held_out_of(self, views: np.ndarray) -> float:
+        """Return the same of some of the views, (views,) bool."""
+        return float(np.sqrt(np.nanmean(self.held_out[views]**2)))
 
     def add(self, measurement: Measurement) -> None:
         """Let a new view into the model that is there."""

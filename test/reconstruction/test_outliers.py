@@ -135,31 +135,31 @@ def test_quarantine_outlives_a_checkpoint():
 def test_the_figures_decide_by_a_robust_scale():
     usual = np.full((8, 2), [0.1, 0.2]) * np.exp(0.1 * np.linspace(-1, 1, 8))[:, None]
     used = np.ones(8, bool)
-    assert outliers.judged(usual, used).all()
-    # Structure far beyond the others' goes; twice as much where they differ by as much stays.
+    assert outliers.suspect(usual, used) is None
+    # Structure far beyond the others' decides; where they differ by as much, it only suggests.
     odd = usual.copy()
     odd[3, 1] = 0.5
-    assert list(np.flatnonzero(~outliers.judged(odd, used))) == [3]
-    wide = np.exp(np.log(odd[:, :1] / 0.1) * 6) * [0.1, 0.2]
-    wide[3] = 0.25, 0.5
-    assert outliers.judged(wide, used).all()
-    # What is set aside is judged by the others, and comes back only well within the limit.
+    assert outliers.suspect(odd, used) == (3, True)
+    wide = (usual / [0.1, 0.2])**6 * [0.1, 0.2]
+    wide[3] = 0.25, 0.45
+    assert outliers.suspect(wide, used) == (3, False)
+    # What is set aside is compared with the others, and comes back only well within the limit.
     used[3] = False
-    assert not outliers.judged(odd, used)[3]
+    assert not outliers.returning(odd, used).any()
     odd[3, 1] = 0.35
-    assert not outliers.judged(odd, used)[3]
+    assert not outliers.returning(odd, used).any()
     odd[3, 1] = 0.25
-    assert outliers.judged(odd, used)[3]
+    assert list(np.flatnonzero(outliers.returning(odd, used))) == [3]
 
 
 def test_few_views_and_many_wrong_ones_are_not_decided():
-    """With five views none is set aside, and never more than a third."""
+    """With five views none is suspected, and never more than a third is set aside."""
     figures = np.full((5, 2), 0.1)
     figures[0] = 5.0
-    assert outliers.judged(figures, np.ones(5, bool)).all()
+    assert outliers.suspect(figures, np.ones(5, bool)) is None
     figures = np.full((9, 2), 0.1)
     figures[:4] = [[5.0, 5.0], [6.0, 6.0], [7.0, 7.0], [8.0, 8.0]]
     used = np.ones(9, bool)
-    for _ in range(9):
-        used = outliers.judged(figures, used)
+    while (found := outliers.suspect(figures, used)) is not None:
+        used[found[0]] = False
     assert list(np.flatnonzero(~used)) == [1, 2, 3]
