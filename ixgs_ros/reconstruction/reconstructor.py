@@ -144,9 +144,11 @@ class Reconstructor:
 
         Raises:
             ParameterError: the region is larger than the configuration allows.
+            ValueError: the shots do not show it; nothing has changed.
         """
         build(ReconstructionConfig, {'region.center': region.center.tolist(),
                                      'region.size': region.size.tolist()})
+        checks.require_seen(self._shots, region, min(LEAST_VIEWS, len(self._shots)))
         prior = None
         if self._solution is not None:
             overlap = intersection(region, self._solution.region)
@@ -284,7 +286,8 @@ class Reconstructor:
             verdict = checks.check_consistency(agreed, self.views, before)
         if verdict is None:
             verdict = checks.acceptance(shot, len(self._shots) + 1, region, correction,
-                                        self.config.volume.spacing)
+                                        self.config.volume.spacing,
+                                        checks.depth_hint([*self._shots, shot]))
         return Judgement(verdict, region, agreed, correction)
 
     def _aligned(self, shot: Shot, solution: Solution) -> Measurement:
@@ -441,7 +444,7 @@ class Reconstructor:
             self.held_out_residual = float('nan')
             return
         self.held_out_residual = self._solution.held_out_residual
-        exposures = self._solution.exposures
+        exposures, hint = self._solution.exposures, checks.depth_hint(self._shots)
         for shot, offset, scale in zip(self._shots, exposures.offsets, exposures.scales,
                                        strict=True):
             fit = self.fits[shot.id]
@@ -454,4 +457,4 @@ class Reconstructor:
                 fit.verdict = outliers.quarantine(self._solution.misfits, self._solution.used, k)
             else:
                 fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
-                                                self.config.volume.spacing)
+                                                self.config.volume.spacing, hint)
