@@ -163,3 +163,26 @@ def test_few_views_and_many_wrong_ones_are_not_decided():
     while (found := outliers.suspect(figures, used)) is not None:
         used[found[0]] = False
     assert list(np.flatnonzero(~used)) == [1, 2, 3]
+
+
+def test_new_starts_decide_by_what_the_others_gain():
+    """A fifth less residual is more than leaving out a right view gives."""
+    with_it = np.full((8, 2), [0.2, 0.3])
+    others = np.arange(8) != 2
+    without = with_it.copy()
+    without[2] = 5.0   # the view that is left out says nothing
+    without[others, 0] *= 0.85
+    assert not outliers.better_without(with_it, without, others)
+    without[others, 0] *= 0.9
+    assert outliers.better_without(with_it, without, others)
+
+
+def test_another_body_among_the_first_shots_of_a_truncated_one():
+    """It bends the model, so nothing is clear by figures; the others are better without it."""
+    shots = shots_of(WIDE, 12, 3)
+    elsewhere = [((0.03, -0.02, 0.0), 0.12, 20.0), *OTHER[1:]]
+    shots[3] = replace(take(elsewhere, [shots[3].view])[0], id=4, stamp_ns=shots[3].stamp_ns)
+    model, refused = stream(shots)
+    found = codes(model)
+    assert not refused
+    assert {shot_id for shot_id, code in found.items() if not code.accepted} == {4}
