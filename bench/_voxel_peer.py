@@ -77,7 +77,7 @@ def _exposures(layers: list[Layer], views: list[Measurement]) -> tuple[np.ndarra
 def _measured(shot: Shot) -> Measurement:
     values, weights = bin_photons(shot.line_integrals, shot.weights, BINNING)
     return Measurement(shot, shot.view.binned(BINNING), values, weights,
-                       np.zeros_like(weights), shot.view.binned(2 * BINNING), BINNING,
+                       np.zeros_like(weights), weights, shot.view.binned(2 * BINNING), BINNING,
                        Correction(), np.zeros((UNKNOWNS, UNKNOWNS)))
 
 

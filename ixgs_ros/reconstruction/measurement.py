@@ -28,6 +28,7 @@ class Measurement:
         values: (h, w) float32 line integrals of the binned pixels.
         weights: (h, w) float32, mean 1 over the used pixels; 0 where masked or held out.
         held_out: (h, w) float32, likewise for the held-out pixels, 0 elsewhere.
+        photons: (h, w) float32 relative to air; 0 where masked.
         half_view: the view once more binned by two, for the shell.
         factor: of the binning.
         correction: from the view as reported to the view as it is used.
@@ -39,6 +40,7 @@ class Measurement:
     values: np.ndarray
     weights: np.ndarray
     held_out: np.ndarray
+    photons: np.ndarray
     half_view: View
     factor: int
     correction: Correction
@@ -53,10 +55,12 @@ class Measurement:
     def coarser(self, times: int) -> Measurement:
         """Return the fitted pixels of the measurement, so many times wider and higher."""
         values, weights = bin_photons(self.values, self.weights, times)
+        _, photons = bin_photons(self.values, self.photons, times)
         factor = times * self.factor
         view = self.correction.apply(self.shot.view)
         return dataclasses.replace(self, view=view.binned(factor), values=values, weights=weights,
-                                   held_out=np.zeros_like(weights), factor=factor,
+                                   held_out=np.zeros_like(weights), photons=photons,
+                                   factor=factor,
                                    half_view=view.binned(2 * factor))
 
     @property
@@ -123,20 +127,21 @@ def measure(shot: Shot, center: np.ndarray, config: ReconstructionConfig,
         correction: of the reported view, if it has been fitted before.
     """
     factor = binning(shot.view, center, config.volume.spacing)
-    values, weights = bin_photons(shot.line_integrals, shot.weights, factor)
-    weights = np.where(weights > 0, weights ** np.float32(config.refine.weight_power), 0)
+    values, photons = bin_photons(shot.line_integrals, shot.weights, factor)
+    weights = np.where(photons > 0, photons ** np.float32(config.refine.weight_power), 0)
     hidden = held_out_blocks(weights.shape, config.refine.held_out, (config.seed, shot.id))
     correction = Correction() if correction is None else correction
     view = correction.apply(shot.view)
     prior = prior_covariance(shot.view, shot.pose_covariance,
                              shot.view.source_from_reference.apply(center), config.poses)
     return Measurement(shot, view.binned(factor), values,
-                       _normalized(np.where(hidden, 0, weights)),
-                       _normalized(np.where(hidden, weights, 0)), view.binned(2 * factor), factor,
-                       correction, prior)
+                       normalized(np.where(hidden, 0, weights)),
+                       normalized(np.where(hidden, weights, 0)), photons,
+                       view.binned(2 * factor), factor, correction, prior)
 
 
-def _normalized(weights: np.ndarray) -> np.ndarray:
+def normalized(weights: np.ndarray) -> np.ndarray:
+    """Return weights (h, w) as float32, scaled to a mean of 1 over those above 0."""
     used = weights > 0
     scale = float(weights[used].mean()) if used.any() else 1.0
     return np.ascontiguousarray(weights / scale, dtype=np.float32)

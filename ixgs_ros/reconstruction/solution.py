@@ -15,6 +15,7 @@ from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.noise import Noise, noise_of, weighted
 from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
@@ -49,6 +50,7 @@ class Solution:
         self.used = used.copy()
         self.held_out = np.full(len(measurements), np.nan)
         self.misfits = np.full((len(measurements), 2), np.nan)
+        self.noise = Noise(np.nan, np.nan)   # of no use where nothing lies beyond the region
         self.covariances = [np.zeros((UNKNOWNS, UNKNOWNS)) for _ in measurements]
         self._projector = projector
         self._curvature = curvature
@@ -74,6 +76,12 @@ class Solution:
                           config)
         if prior is not None:
             body.take_over(projector, *prior)
+        if len(body.shell):
+            noise = noise_of([measurements[k] for k in chosen],
+                             [exposures.residual(int(k), measurements[k],
+                                                 projector.render(body, measurements[k]))
+                              for k in chosen])
+            measurements = [weighted(m, noise) for m in measurements]
         # They depend on the geometry alone, which stands until the first step.
         fine, shell = density.majorisers(projector, body, measurements)
         for number, rate in enumerate(SWEEP_RATES):
@@ -88,7 +96,8 @@ class Solution:
         """Return the model, the exposures and the held-out residuals as arrays."""
         return {**model_arrays(self.body.fine, 'fine/'), **model_arrays(self.body.shell, 'shell/'),
                 'offsets': self.exposures.offsets.copy(), 'scales': self.exposures.scales.copy(),
-                'held_out': self.held_out.copy(), 'misfits': self.misfits.copy()}
+                'held_out': self.held_out.copy(), 'misfits': self.misfits.copy(),
+                'noise': np.array(self.noise)}
 
     @staticmethod
     def restored(projector: Projector, measurements: list[Measurement], region: Region,
@@ -107,8 +116,14 @@ class Solution:
                 raise ValueError(f'expected {len(measurements)} {name}, one a shot, got '
                                  f'{arrays[name].shape}')
         exposures.offsets, exposures.scales = arrays['offsets'].copy(), arrays['scales'].copy()
+        if arrays['noise'].shape != (2,):
+            raise ValueError(f"expected noise (2,), got {arrays['noise'].shape}")
+        noise = Noise(*(float(part) for part in arrays['noise']))
+        if len(body.shell):
+            measurements = [weighted(m, noise) for m in measurements]
         _, shell = density.majorisers(projector, body, measurements)
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
+        solution.noise = noise
         solution.held_out = arrays['held_out'].copy()
         solution.misfits = arrays['misfits'].copy()
         return solution
@@ -163,6 +178,11 @@ class Solution:
         images = self.exposures.fit(self._projector, self.body, self.measurements, self.used)
         residuals = [self.exposures.residual(k, m, image)
                      for k, (m, image) in enumerate(zip(self.measurements, images, strict=True))]
+        if len(self.body.shell):
+            chosen = np.flatnonzero(self.used)
+            self.noise = noise_of([self.measurements[k] for k in chosen],
+                                  [residuals[k] for k in chosen])
+            self.measurements = [weighted(m, self.noise) for m in self.measurements]
         pairs = list(zip(self.measurements, residuals, strict=True))
         self.held_out = np.array([weighted_rms(left, m.held_out) for m, left in pairs])
         self.misfits = np.array([misfit(m, left) for m, left in pairs])
