@@ -67,6 +67,9 @@ class ReconstructionSession:
         self._gaussians = 0
         # Accepted shots that no published volume contains yet, and when each was taken up.
         self._unpublished: list[tuple[Shot, float]] = []
+        # Of every shot that was reported: when a volume first contained it, and whether it was
+        # said to be in quarantine.
+        self._reported: dict[int, tuple[int, bool]] = {}
         self._published_revision = -1
         self._published_at = 0.0
         self._publish_s = 0.0
@@ -277,6 +280,7 @@ class ReconstructionSession:
         self._sinks.volume(self._reconstructor.volume(grid), grid, self._info())
         self._published_at = time.monotonic()
         self._report_unpublished(time.monotonic_ns())
+        self._report_changed()
         self._published_revision = self._revision
         self._sinks.gaussians(self._reconstructor.model, self._stamp_ns)
         self._publish_s = time.monotonic() - start
@@ -292,14 +296,30 @@ class ReconstructionSession:
             found = self._reconstructor.fits[shot.id]
             if steady_ns:
                 self._last_latency = time.monotonic() - taken_at
+            self._reported[shot.id] = steady_ns, found.aside
             self._sinks.report(shot.id, shot.stamp_ns, found.verdict, to_fit(found, shot.view),
                                steady_ns)
         self._unpublished.clear()
 
+    def _report_changed(self) -> None:
+        """Report again the shots that were set aside, or used again, since their last report."""
+        changed = False
+        for shot in self._accepted:
+            found = self._reconstructor.fits[shot.id]
+            steady_ns, aside = self._reported[shot.id]
+            if found.aside != aside:
+                changed = True
+                self._reported[shot.id] = steady_ns, found.aside
+                self._sinks.report(shot.id, shot.stamp_ns, found.verdict,
+                                   to_fit(found, shot.view), steady_ns)
+        if changed:
+            self._show_scene()
+
     def _show_scene(self) -> None:
         used = [DrawnShot(shot.id, shot.view, self._reconstructor.fits[shot.id].verdict.code,
                           shot.stamp_ns) for shot in self._accepted]
-        views = [shot.view for shot in self._accepted]
+        views = [shot.view for shot in self._accepted
+                 if not self._reconstructor.fits[shot.id].aside]
         region = self._reconstructor.region
         covered, proposed = 0.0, None
         if views and region is not None:

@@ -24,7 +24,7 @@ def agreement(measured: np.ndarray, modelled: np.ndarray, used: np.ndarray) -> f
         used: (h, w) bool, which pixels of the shot count.
     """
     mask = used.astype(np.float32)
-    one, other = _structure(measured, mask), _structure(modelled, mask)
+    one, other = structure(measured, mask), structure(modelled, mask)
     reach = max(1, round(SHIFT * measured.shape[1]))
     shifts = range(-reach, reach + 1)
     found = [_correlation(_overlap(one, dv, du), _overlap(other, -dv, -du),
@@ -32,7 +32,7 @@ def agreement(measured: np.ndarray, modelled: np.ndarray, used: np.ndarray) -> f
     return float(np.max(found))
 
 
-def _structure(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def structure(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the band of sizes between the two blurs, each over the used pixels only."""
     fine, coarse = (_blurred(image, mask, share * image.shape[1]) for share in (FINE, COARSE))
     return fine - coarse

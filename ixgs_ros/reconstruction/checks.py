@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ixgs_ros.geometry.region import SMALLEST_ANGLE
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.held_out import weighted_rms
@@ -32,7 +33,7 @@ LEAST_SHARE, LAST = 0.75, 5
 
 
 def acceptance(shot: Shot, number: int, region: Region | None, correction: Correction,
-               spacing: float) -> Verdict:
+               spacing: float, hint: str = '') -> Verdict:
     """Return ACCEPTED, or ACCEPTED_CORRECTED where the correction would show in the volume.
 
     Args:
@@ -41,17 +42,18 @@ def acceptance(shot: Shot, number: int, region: Region | None, correction: Corre
         region: of the volume, if it is known.
         correction: of the pose.
         spacing: of the volume, metres.
+        hint: what else there is to say.
     """
     if region is None:
-        return Verdict(Code.ACCEPTED, f'view {number}')
+        return Verdict(Code.ACCEPTED, f'view {number}{hint}')
     signs = np.stack(np.meshgrid(*3 * [[-0.5, 0.5]]), axis=-1).reshape(-1, 3)
     corners = shot.view.source_from_reference.apply(region.center + signs * region.size)
     shift = float(np.linalg.norm(correction.motion.apply(corners) - corners, axis=-1).max())
     if shift <= spacing:
-        return Verdict(Code.ACCEPTED, f'view {number}')
+        return Verdict(Code.ACCEPTED, f'view {number}{hint}')
     return Verdict(Code.ACCEPTED_CORRECTED, f'view {number}, its pose corrected by '
                    f'{1e3 * shift:.1f} mm at the corners of the region, more than a voxel '
-                   f'({1e3 * spacing:.2f} mm)')
+                   f'({1e3 * spacing:.2f} mm){hint}')
 
 
 def check_size(shot: Shot) -> Verdict | None:
@@ -88,6 +90,24 @@ def check_overlap(shot: Shot, region: Region) -> Verdict | None:
              f'{shot.view.height}' if depth > 0 else f'{-depth:.3f} m behind the source')
     return Verdict(Code.OUT_OF_VIEW, f'the image shows {100 * share:.0f} % of the region, '
                    f'expected at least {100 * LEAST_OVERLAP:.0f} %; its centre lies {where}')
+
+
+def check_room(stored: int, most: int) -> Verdict | None:
+    """Refuse a shot when as many are stored as may be."""
+    if stored < most:
+        return None
+    return Verdict(Code.OVERLOAD, f'{stored} shots are stored, expected at most {most} '
+                   '(parameter max_shots): remove some, reset, or allow more')
+
+
+def require_seen(shots: Sequence[Shot], region: Region, least: int) -> None:
+    """Raise a ValueError unless so many shots show enough of a region."""
+    refused = [found for shot in shots if (found := check_overlap(shot, region)) is not None]
+    seen = len(shots) - len(refused)
+    if seen < least:
+        raise ValueError(f'{seen} of {len(shots)} shots show the region about '
+                         f'{region.center.tolist()} m, expected at least {least}; of one of the '
+                         f'others: {refused[0].message}')
 
 
 def check_duplicate(shot: Shot, others: Sequence[Shot]) -> Verdict | None:
@@ -141,6 +161,15 @@ def check_consistency(found: float, views: int, before: Sequence[float]) -> Verd
                    f'{found:.2f}, expected at least {LEAST_SHARE * lowest:.2f} (the last {LAST} '
                    f'shots: {lowest:.2f} and more): is the pose wrong or inverted, or did the '
                    'patient move?')
+
+
+def depth_hint(shots: Sequence[Shot]) -> str:
+    """Return what there is to say of shots that all look the same way, else nothing."""
+    angle = largest_angle([shot.view for shot in shots])
+    if len(shots) < 2 or angle >= SMALLEST_ANGLE:
+        return ''
+    return (f'; all {len(shots)} look the same way (within {np.rad2deg(angle):.1f}°, expected at '
+            f'least {np.rad2deg(SMALLEST_ANGLE):.0f}°): how deep things lie is not known')
 
 
 def largest_angle(views: list[View]) -> float:

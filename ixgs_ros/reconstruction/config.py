@@ -85,6 +85,8 @@ class ReconstructionConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
     poses: PoseConfig = field(default_factory=PoseConfig)
+    max_shots: int = setting(
+        60, 'shots that are kept; more are refused (OVERLOAD)', unit='shots', low=2, high=1000)
     seed: int = setting(0, 'seed of every random choice', low=0, high=2**31 - 1)
     quantity: str = setting('attenuation', 'what the volume holds',
                             choices=('attenuation', 'bone'))

@@ -75,20 +75,20 @@ class Exposures:
         self.offsets = np.append(self.offsets, 0.0 if np.isnan(known_offset) else known_offset)
         self.scales = np.append(self.scales, 1.0)
 
-    def fit(self, projector: Projector, body: Body,
-            measurements: list[Measurement]) -> list[np.ndarray]:
+    def fit(self, projector: Projector, body: Body, measurements: list[Measurement],
+            used: np.ndarray) -> list[np.ndarray]:
         """Fit all views to one state of the body, apply the gauge, and return the body's images.
 
         Together and not one view a step: fitted while the body moves, exposures follow it with a
-        delay, and both drift away.
+        delay, and both drift away. The gauge is that of the views in ``used``, (views,) bool.
         """
         images = [projector.render(body, m) for m in measurements]
         for k, (m, image) in enumerate(zip(measurements, images, strict=True)):
             self.offsets[k], self.scales[k] = fit_exposure(m.values, image, m.weights,
                                                            self.known[k])
         if np.isnan(self.known).all():
-            self.offsets -= self.offsets.mean()
-        self.scales += 1.0 - self.scales.mean()
+            self.offsets -= self.offsets[used].mean()
+        self.scales += 1.0 - self.scales[used].mean()
         return images
 
     def residual(self, k: int, m: Measurement, image: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ class ShotFit:
 
     Args:
         id: of the shot.
-        verdict: ACCEPTED or ACCEPTED_CORRECTED.
+        verdict: ACCEPTED, ACCEPTED_CORRECTED or QUARANTINED: set aside, but compared still.
         residual: weighted RMS of measured minus model, line integrals; NaN before the first fit.
         exposure_offset: added to the model's line integrals.
         scale: multiplies them.
@@ -26,6 +26,7 @@ class ShotFit:
         correction: of the reported pose and K.
         pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero where it is taken as
             reported.
+        aside: whether it is quarantined.
     """
 
     id: int
@@ -36,6 +37,7 @@ class ShotFit:
     agreement: float = float('nan')
     correction: Correction = field(default_factory=Correction)
     pose_covariance: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
+    aside: bool = False
 
     @property
     def pose_correction(self) -> RigidTransform:

@@ -87,7 +87,7 @@ class MemoryEstimate:
 
 
 def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1024, 1024),
-                    views: int = 60, field: float = LARGEST_FIELD,
+                    views: int | None = None, field: float = LARGEST_FIELD,
                     most_voxels: int | None = None) -> MemoryEstimate:
     """Return how much memory a reconstruction takes at most.
 
@@ -95,12 +95,13 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
         config: all settings.
         detector: rows and columns of the images; unknown before the first, so by default those of
             a common flat panel.
-        views: shots taken in; by default as many as a long session has.
+        views: shots taken in; by default as many as may be stored.
         field: width of what the detector sees at the region, metres: the side of an automatic
             region, and with the spacing it says how much is binned. By default the widest there
             is.
         most_voxels: no volume of more is asked for; None: that of the configuration is.
     """
+    views = config.max_shots if views is None else views
     box = _region(config, field)
     start = fine_region(box)
     asked = int(np.prod(VoxelGrid.covering(box, config.volume.spacing).size))

@@ -8,6 +8,7 @@ and knows neither clocks nor topics: its budget is work.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
 from ixgs_ros.parameters import build
-from ixgs_ros.reconstruction import checks, state
+from ixgs_ros.reconstruction import checks, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
@@ -37,6 +38,8 @@ FIRST_VIEWS = 6
 GROWTH = 1.3
 # Steps of a new shot's pose towards the model, before it is judged.
 NEW_ALIGNMENTS = 2
+# Views are judged once each was fitted so many times since the shots last changed.
+SETTLED = 2
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,15 @@ class Reconstructor:
         """Forget all shots and the model; the configured region stays."""
         size = np.array(self.config.region.size)
         self.region = Region(np.array(self.config.region.center), size) if size.any() else None
+        self._automatic = self.region is None
         self.fits: dict[int, ShotFit] = {}
         self.revision = 0
         self.steps = 0
         self._shots: list[Shot] = []
         self._solution: Solution | None = None
         self._started_with = 0
+        # How many views there were when a suspect view was last tried.
+        self._tried: dict[int, int] = {}
         self._start()
 
     def check(self, shot: Shot) -> Verdict:
@@ -123,9 +129,13 @@ class Reconstructor:
             raise KeyError(f'expected the id of an accepted shot, one of {sorted(self.fits)}, got '
                            f'{shot_id}')
         del self.fits[shot_id]
+        self._tried.clear()
         self._shots = [s for s in self._shots if s.id != shot_id]
         for fit in self.fits.values():   # fitted together with the shot that was not there
             fit.correction, fit.pose_covariance = Correction(), np.zeros((6, 6))
+            fit.aside = False
+        if self._automatic:
+            self.region = self._first_region()
         self.revision += 1
         self._start()
 
@@ -134,14 +144,17 @@ class Reconstructor:
 
         Raises:
             ParameterError: the region is larger than the configuration allows.
+            ValueError: the shots do not show it; nothing has changed.
         """
         build(ReconstructionConfig, {'region.center': region.center.tolist(),
                                      'region.size': region.size.tolist()})
+        checks.require_seen(self._shots, region, min(LEAST_VIEWS, len(self._shots)))
         prior = None
         if self._solution is not None:
             overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
         self.region = region
+        self._automatic = False
         self.revision += 1
         self._start(prior)
 
@@ -156,6 +169,7 @@ class Reconstructor:
         done = 0
         if self._solution is not None:
             for _ in range(steps):
+                self._fit_views(self._solution)
                 self._step(self._solution)
             done = steps
         return Progress(done, self.steps, self.held_out_residual, self.converged)
@@ -180,12 +194,14 @@ class Reconstructor:
     def state(self) -> dict[str, np.ndarray]:
         """Return the shots and the model as arrays; see `state`."""
         numbers = [self.revision, self.steps, self._number, self._next_views,
-                   self._started_with, -1 if self._newest is None else self._newest]
+                   self._started_with, -1 if self._newest is None else self._newest,
+                   self._automatic]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         for k, shot in enumerate(self._shots):
             arrays |= state.shot_arrays(shot, f'shots/{k}/')
         fits = [self.fits[shot.id] for shot in self._shots]
-        arrays['fits'] = np.array([[fit.residual, fit.agreement] for fit in fits]).reshape(-1, 2)
+        arrays['fits'] = np.array([[fit.residual, fit.agreement, fit.aside]
+                                   for fit in fits]).reshape(-1, 3)
         corrections = [state.correction_array(fit.correction) for fit in fits]
         arrays['corrections'] = np.array(corrections).reshape(-1, 16)
         if self.region is not None:
@@ -203,23 +219,26 @@ class Reconstructor:
             KeyError, TypeError, ValueError: an array is missing or wrong, or a cap is exceeded.
         """
         state.check_schema(arrays)
+        state.check_shots(len(arrays['fits']), config.max_shots)
         result = cls(config)
         result._shots = [state.shot_from(arrays, f'shots/{k}/')
                          for k in range(len(arrays['fits']))]
-        for shot, (residual, agreed), numbers in zip(result._shots, arrays['fits'],
+        for shot, (residual, agreed, aside), numbers in zip(result._shots, arrays['fits'],
                                                      arrays['corrections'], strict=True):
             result.fits[shot.id] = ShotFit(shot.id, Verdict(Code.ACCEPTED, 'resumed'),
                                            float(residual), agreement=float(agreed),
-                                           correction=state.correction_from(numbers))
+                                           correction=state.correction_from(numbers),
+                                           aside=bool(aside))
         if 'region' in arrays:
             result.region = Region(*arrays['region'])
         if 'held_out' in arrays and result.region is not None:
             measurements = [result._measured(s, result.region) for s in result._shots]
             result._solution = Solution.restored(result._projector, measurements, result.region,
-                                                 config, arrays)
+                                                 config, result._used, arrays)
         result._begin_schedule(None)
         (result.revision, result.steps, result._number, result._next_views,
-         result._started_with, newest) = (int(number) for number in arrays['numbers'])
+         result._started_with, newest, automatic) = (int(n) for n in arrays['numbers'])
+        result._automatic = bool(automatic)
         result._newest = None if newest < 0 else newest
         return result
 
@@ -232,8 +251,13 @@ class Reconstructor:
 
     @property
     def views(self) -> int:
-        """The number of shots in the model."""
-        return len(self._shots)
+        """The number of shots in the model; those in quarantine are not."""
+        return int(self._used.sum())
+
+    @property
+    def _used(self) -> np.ndarray:
+        """Which of the shots take part, (shots,) bool."""
+        return np.array([not self.fits[shot.id].aside for shot in self._shots], dtype=bool)
 
     @property
     def model(self) -> GaussianModel:
@@ -246,7 +270,8 @@ class Reconstructor:
         if shot.quantity != self.config.quantity:
             raise ValueError(f'expected shots of quantity {self.config.quantity!r}, got '
                              f'{shot.quantity!r}')
-        verdict = checks.check_size(shot) or checks.check_duplicate(shot, self._shots)
+        verdict = (checks.check_size(shot) or checks.check_duplicate(shot, self._shots)
+                   or checks.check_room(len(self._shots), self.config.max_shots))
         if verdict is None and region is None and self._shots:
             region, verdict = self._region_with(shot)
         if verdict is None and region is not None:
@@ -256,11 +281,13 @@ class Reconstructor:
             correction = m.correction
             agreed = agreement(m.values, self._projector.render(self._solution.body, m),
                                (m.weights > 0) | (m.held_out > 0))
-            before = [f.agreement for f in self.fits.values() if not np.isnan(f.agreement)]
+            before = [f.agreement for f in self.fits.values()
+                      if not f.aside and not np.isnan(f.agreement)]
             verdict = checks.check_consistency(agreed, self.views, before)
         if verdict is None:
-            verdict = checks.acceptance(shot, self.views + 1, region, correction,
-                                        self.config.volume.spacing)
+            verdict = checks.acceptance(shot, len(self._shots) + 1, region, correction,
+                                        self.config.volume.spacing,
+                                        checks.depth_hint([*self._shots, shot]))
         return Judgement(verdict, region, agreed, correction)
 
     def _aligned(self, shot: Shot, solution: Solution) -> Measurement:
@@ -284,6 +311,15 @@ class Reconstructor:
         except NoRegionError as error:
             return None, Verdict(Code.OUT_OF_VIEW, str(error))
 
+    def _first_region(self) -> Region | None:
+        """Return the automatic region that the shots would have had, come one by one."""
+        for count in range(2, len(self._shots) + 1):
+            views = [shot.view for shot in self._shots[:count]]
+            if checks.largest_angle(views) >= SMALLEST_ANGLE:
+                with suppress(NoRegionError):
+                    return automatic_region(views)
+        return None
+
     def _accept(self, shot: Shot) -> ShotFit:
         """Check and remember a shot; raise a Refusal and change nothing if it is not accepted."""
         found = self._judge(shot)
@@ -305,7 +341,8 @@ class Reconstructor:
             return
         self._solution.add(self._measured(shot, self.region))
         if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
-            fresh = self._fresh(self.region)
+            fresh = self._fresh(self.region, self._used)
+            self._started_with = self.views
             if fresh.held_out_residual < self._solution.held_out_residual:
                 self._solution = fresh
         self._begin_schedule(self.views - 1)
@@ -314,13 +351,14 @@ class Reconstructor:
         """Make the model anew from all shots, if they suffice."""
         self._solution = None
         if self.region is not None and self.views >= LEAST_VIEWS:
-            self._solution = self._fresh(self.region, prior)
+            self._solution = self._fresh(self.region, self._used, prior)
+            self._started_with = self.views
         self._begin_schedule(None)
 
-    def _fresh(self, region: Region, prior: tuple[Body, Region] | None = None) -> Solution:
-        self._started_with = self.views
+    def _fresh(self, region: Region, used: np.ndarray,
+               prior: tuple[Body, Region] | None = None) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
-        return Solution.fresh(self._projector, measurements, region, self.config, prior)
+        return Solution.fresh(self._projector, measurements, region, self.config, used, prior)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -334,8 +372,9 @@ class Reconstructor:
         self._report()
 
     def _step(self, solution: Solution) -> None:
-        self._fit_views(solution)
-        k = view_of_step(self._number, self.views, self._newest, (self.config.seed, self.revision))
+        chosen = np.flatnonzero(solution.used)
+        k = int(chosen[view_of_step(self._number, len(chosen), self._newest,
+                                    (self.config.seed, self.revision))])
         self.fits[self._shots[k].id].residual = solution.step(k, self._number).residual
         self._number += 1
         self.steps += 1
@@ -347,7 +386,7 @@ class Reconstructor:
         """Fit poses, one a step from time to time, and then the exposures of all views."""
         if self._number == self._next_views:
             self._next_views = 2 * self._number
-            self._unaligned = list(range(self.views))
+            self._unaligned = list(range(len(self._shots)))
             if self.views < self.config.poses.least_views:
                 self._unaligned = []
                 solution.fit_exposures()
@@ -356,6 +395,48 @@ class Reconstructor:
             if not self._unaligned:
                 solution.fix_gauge()
                 solution.fit_exposures()
+                self._judge_views(solution)
+
+    def _judge_views(self, solution: Solution) -> None:
+        """Set aside the view that the model does not explain; let back those that it does."""
+        if self._number < SETTLED * self.views:
+            return
+        found = outliers.suspect(solution.misfits, solution.used)
+        back = outliers.returning(solution.misfits, solution.used)
+        without = None if found is None else self._without(solution, *found)
+        if without is not None:
+            if without.held_out_residual < solution.held_out_of(without.used):
+                self._solution = without
+            solution.used = without.used
+        elif back.any():
+            solution.used = solution.used | back
+        else:
+            return
+        for shot, used in zip(self._shots, solution.used, strict=True):
+            self.fits[shot.id].aside = not used
+        self.revision += 1
+        self._begin_schedule(None)
+
+    def _without(self, solution: Solution, view: int, clear: bool) -> Solution | None:
+        """Return a new start without a suspect view; None if it is to stay.
+
+        Where its figures are not clear, the two new starts are made once, and again only when
+        there are many more views.
+        """
+        assert self.region is not None
+        others = solution.used.copy()
+        others[view] = False
+        before = None
+        if not clear:
+            shot_id = self._shots[view].id
+            if self.views < GROWTH * self._tried.get(shot_id, 0):
+                return None
+            self._tried[shot_id] = self.views
+            before = self._fresh(self.region, solution.used).misfits
+        without = self._fresh(self.region, others)
+        if before is None or outliers.better_without(before, without.misfits, others):
+            return without
+        return None
 
     def _report(self) -> None:
         """Bring the fits and the held-out residual up to date."""
@@ -363,7 +444,7 @@ class Reconstructor:
             self.held_out_residual = float('nan')
             return
         self.held_out_residual = self._solution.held_out_residual
-        exposures = self._solution.exposures
+        exposures, hint = self._solution.exposures, checks.depth_hint(self._shots)
         for shot, offset, scale in zip(self._shots, exposures.offsets, exposures.scales,
                                        strict=True):
             fit = self.fits[shot.id]
@@ -372,5 +453,8 @@ class Reconstructor:
             fit, correction = self.fits[shot.id], self._solution.measurements[k].correction
             fit.correction = correction
             fit.pose_covariance = self._solution.pose_covariance(k)
-            fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
-                                            self.config.volume.spacing)
+            if fit.aside:
+                fit.verdict = outliers.quarantine(self._solution.misfits, self._solution.used, k)
+            else:
+                fit.verdict = checks.acceptance(shot, k + 1, self.region, correction,
+                                                self.config.volume.spacing, hint)

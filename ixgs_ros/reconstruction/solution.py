@@ -15,6 +15,7 @@ from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
 from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
@@ -35,16 +36,19 @@ class Solution:
         region: of the volume.
         config: all settings.
         curvature: the shell's majorisers of all views.
+        used: (views,) bool, False where a view is set aside: it is compared, and moves nothing.
     """
 
     def __init__(self, projector: Projector, body: Body, measurements: list[Measurement],
                  exposures: Exposures, region: Region, config: ReconstructionConfig,
-                 curvature: Majorisers) -> None:
+                 curvature: Majorisers, used: np.ndarray) -> None:
         self.body = body
         self.region = region
         self.measurements = list(measurements)
         self.exposures = exposures
+        self.used = used.copy()
         self.held_out = np.full(len(measurements), np.nan)
+        self.misfits = np.full((len(measurements), 2), np.nan)
         self.covariances = [np.zeros((UNKNOWNS, UNKNOWNS)) for _ in measurements]
         self._projector = projector
         self._curvature = curvature
@@ -52,27 +56,31 @@ class Solution:
 
     @staticmethod
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
-              config: ReconstructionConfig, prior: tuple[Body, Region] | None = None) -> Solution:
+              config: ReconstructionConfig, used: np.ndarray,
+              prior: tuple[Body, Region] | None = None) -> Solution:
         """Start from coarse voxels and fit the densities.
 
         Args:
             projector: renders.
-            measurements: of at least two views.
+            measurements: of all views.
             region: of the volume.
             config: all settings.
+            used: (views,) bool, which of them make the body; at least two.
             prior: a model, and the box within which its densities are taken over.
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
-        body = build_body(measurements, exposures.offsets, region, config)
+        chosen = np.flatnonzero(used)
+        body = build_body([measurements[k] for k in chosen], exposures.offsets[chosen], region,
+                          config)
         if prior is not None:
             body.take_over(projector, *prior)
         # They depend on the geometry alone, which stands until the first step.
         fine, shell = density.majorisers(projector, body, measurements)
         for number, rate in enumerate(SWEEP_RATES):
-            order = np.random.default_rng((config.seed, number)).permutation(len(measurements))
+            order = np.random.default_rng((config.seed, number)).permutation(chosen)
             density.sweep(projector, body, measurements, exposures, fine, shell, order, rate)
-            exposures.fit(projector, body, measurements)
-        solution = Solution(projector, body, measurements, exposures, region, config, shell)
+            exposures.fit(projector, body, measurements, used)
+        solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
         solution.fit_exposures()
         return solution
 
@@ -80,11 +88,12 @@ class Solution:
         """Return the model, the exposures and the held-out residuals as arrays."""
         return {**model_arrays(self.body.fine, 'fine/'), **model_arrays(self.body.shell, 'shell/'),
                 'offsets': self.exposures.offsets.copy(), 'scales': self.exposures.scales.copy(),
-                'held_out': self.held_out.copy()}
+                'held_out': self.held_out.copy(), 'misfits': self.misfits.copy()}
 
     @staticmethod
     def restored(projector: Projector, measurements: list[Measurement], region: Region,
-                 config: ReconstructionConfig, arrays: Mapping[str, np.ndarray]) -> Solution:
+                 config: ReconstructionConfig, used: np.ndarray,
+                 arrays: Mapping[str, np.ndarray]) -> Solution:
         """Return the solution of :meth:`arrays`.
 
         Raises:
@@ -93,26 +102,32 @@ class Solution:
         check_count(arrays, ('fine/', 'shell/'), config.model.max_gaussians)
         body = Body(model_from(arrays, 'fine/'), model_from(arrays, 'shell/'))
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
-        for name in ('offsets', 'scales', 'held_out'):
-            if arrays[name].shape != (len(measurements),):
+        for name in ('offsets', 'scales', 'held_out', 'misfits'):
+            if arrays[name].shape[:1] != (len(measurements),):
                 raise ValueError(f'expected {len(measurements)} {name}, one a shot, got '
                                  f'{arrays[name].shape}')
         exposures.offsets, exposures.scales = arrays['offsets'].copy(), arrays['scales'].copy()
         _, shell = density.majorisers(projector, body, measurements)
-        solution = Solution(projector, body, measurements, exposures, region, config, shell)
+        solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
         solution.held_out = arrays['held_out'].copy()
+        solution.misfits = arrays['misfits'].copy()
         return solution
 
     @property
     def held_out_residual(self) -> float:
-        """Weighted RMS over the held-out pixels of all views, as last seen; line integrals."""
-        return float(np.sqrt(np.nanmean(self.held_out**2)))
+        """Weighted RMS over the held-out pixels of the used views as last seen, line integrals."""
+        return self.held_out_of(self.used)
+
+    def held_out_of(self, views: np.ndarray) -> float:
+        """Return the same of some of the views, (views,) bool."""
+        return float(np.sqrt(np.nanmean(self.held_out[views]**2)))
 
     def add(self, measurement: Measurement) -> None:
         """Let a new view into the model that is there."""
         self.measurements.append(measurement)
         self.covariances.append(np.zeros((UNKNOWNS, UNKNOWNS)))
         self.exposures.append(measurement.known_offset)
+        self.used = np.append(self.used, True)
         self.held_out = np.append(self.held_out, np.nan)
         self._curvature.append(density.majoriser(self._projector, self.body, measurement)[1])
         self.fit_exposures()
@@ -135,18 +150,22 @@ class Solution:
         return pose_covariance(self.covariances[view], reported, pivot)
 
     def fix_gauge(self) -> None:
-        """Take out what the corrections of all views have in common."""
-        kept = without_common_motion([m.correction for m in self.measurements],
-                                     [m.shot.view for m in self.measurements],
-                                     self.region.center)
-        self.measurements = [m.moved(correction)
-                             for m, correction in zip(self.measurements, kept, strict=True)]
+        """Take out what the corrections of the used views have in common."""
+        chosen = np.flatnonzero(self.used)
+        moving = [self.measurements[k] for k in chosen]
+        kept = without_common_motion([m.correction for m in moving],
+                                     [m.shot.view for m in moving], self.region.center)
+        for k, correction in zip(chosen, kept, strict=True):
+            self.measurements[k] = self.measurements[k].moved(correction)
 
     def fit_exposures(self) -> None:
         """Fit the exposures of all views to the body as it is, and see what it leaves."""
-        images = self.exposures.fit(self._projector, self.body, self.measurements)
-        for k, (m, image) in enumerate(zip(self.measurements, images, strict=True)):
-            self.held_out[k] = weighted_rms(self.exposures.residual(k, m, image), m.held_out)
+        images = self.exposures.fit(self._projector, self.body, self.measurements, self.used)
+        residuals = [self.exposures.residual(k, m, image)
+                     for k, (m, image) in enumerate(zip(self.measurements, images, strict=True))]
+        pairs = list(zip(self.measurements, residuals, strict=True))
+        self.held_out = np.array([weighted_rms(left, m.held_out) for m, left in pairs])
+        self.misfits = np.array([misfit(m, left) for m, left in pairs])
 
     def step(self, view: int, number: int) -> StepResult:
         """Fit one view; ``number`` counts the steps since the shots last changed."""

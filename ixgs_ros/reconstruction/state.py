@@ -17,7 +17,7 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.shot import Shot
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def shot_arrays(shot: Shot, prefix: str) -> dict[str, np.ndarray]:
@@ -79,6 +79,12 @@ def check_count(arrays: Mapping[str, np.ndarray], prefixes: Iterable[str], most:
     count = sum(len(arrays[f'{prefix}means']) for prefix in prefixes)
     if count > most:
         raise ValueError(f'expected at most model.max_gaussians = {most} Gaussians, got {count}')
+
+
+def check_shots(count: int, most: int) -> None:
+    """Raise a ValueError if there are more shots than may be stored."""
+    if count > most:
+        raise ValueError(f'expected at most max_shots = {most} shots, got {count}')
 
 
 def check_schema(arrays: Mapping[str, np.ndarray]) -> None:

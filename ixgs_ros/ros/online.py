@@ -118,11 +118,11 @@ def fetch_volume(station: Station, timeout: float = 60.0) -> VoxelVolume | None:
 def _settle(collector: Collector, seconds: float, look: Callable[[], None]) -> None:
     """Wait until the reconstruction says that more steps do not help, at most so long."""
     end = time.monotonic() + seconds
-    contained = sum(outcome.node == 'reconstructor' and outcome.verdict.accepted
-                    for outcome in collector.outcomes())
     while time.monotonic() < end:
         look()
         status = collector.status
+        contained = sum(outcome.node == 'reconstructor' and outcome.verdict.accepted
+                        for outcome in collector.outcomes())
         # A status may still be from before the last shot.
         if status is not None and status.views >= contained and \
                 (status.converged or status.state == 'waiting'):

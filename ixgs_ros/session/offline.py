@@ -60,7 +60,8 @@ class OfflineResult:
         volume: (z, y, x) float32 in 1/m; None if the shots do not make a model.
         grid: where its voxels lie; None with the volume.
         region: what was reconstructed; None with the volume.
-        events: what else the acquisition has to say, in words.
+        events: what else there is to say, in words: of the acquisition, and of shots that were
+            accepted and then set aside.
     """
 
     report: Report
@@ -139,7 +140,13 @@ class _Run:
                 volume = model.volume()
         found = volume is not None
         return OfflineResult(self._report(), volume, model.grid if found else None,
-                             model.region if found else None, self._acquisition.take_events())
+                             model.region if found else None,
+                             [*self._acquisition.take_events(), *self._quarantined()])
+
+    def _quarantined(self) -> list[str]:
+        """Return what is said of the shots that the model does not explain in the end."""
+        return [f'shot {fit.id}: {fit.verdict.code.value}: {fit.verdict.message}'
+                for fit in self._reconstructor.fits.values() if fit.aside]
 
     def _take_all(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

@@ -2,6 +2,10 @@
 
 import json
 from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
 
 import nibabel
 import numpy as np
@@ -174,6 +178,28 @@ def test_bad_inputs_of_replay_before_anything_starts(replay, bag, tmp_path):
             (replay(out=bag / 'params.yaml'), 'expected a folder')):
         assert_bad(result, words)
     assert not (tmp_path / 'out').exists()
+
+
+def test_ten_minutes_can_be_stopped(bag, tmp_path):
+    """Ctrl-C ends a long budget within seconds, with the shell's exit code and no traceback."""
+    command = [sys.executable, '-P', '-m', 'ixgs_ros.cli.main', 'replay', str(bag), '--params',
+               str(bag / 'params.yaml'), '--out', str(tmp_path / 'out'), '--offline',
+               '--budget', '600']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True) as process:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith('shot 1'):
+                break
+        time.sleep(1.0)
+        assert process.poll() is None, said
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        said.append(process.communicate(timeout=30)[0])
+        assert time.monotonic() - started < 10
+    assert process.returncode == 130, said
+    assert 'Traceback' not in ''.join(said)
 
 
 def test_budget_and_steps_are_for_offline(bag, tmp_path, capsys):

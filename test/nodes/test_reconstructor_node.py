@@ -135,6 +135,31 @@ def test_a_refused_shot_is_reported_and_leaves_the_model_bit_for_bit(fresh, shot
     assert model_bytes(fresh) == before
 
 
+def half_hidden(shot: Shot) -> Shot:
+    """The shot with something that lets a twentieth through before its left half."""
+    lines = shot.line_integrals.copy()
+    lines[:, :balls.PIXELS // 2] += 3.0
+    return Shot(shot.id, shot.stamp_ns, shot.view, lines, np.exp(-np.maximum(lines, 0.0)))
+
+
+def test_a_shot_that_the_model_does_not_explain_is_reported_again_as_quarantined(fresh):
+    for number in range(1, 11):
+        fresh.send(half_hidden(balls.shot(4)) if number == 4 else balls.shot(number))
+        assert fresh.report_of(number).code.startswith('ACCEPTED')
+    fresh.refine(1.0)
+    report = fresh.report_of(4, nth=2)
+    assert report.code == 'QUARANTINED'
+    assert re.search('median of the others', report.message)
+    # It was in the first volume after it came, and is not in those from now on.
+    assert report.steady_ns == fresh.report_of(4).steady_ns > 0
+    fresh.until('status', lambda status: status.views == 9 and status.state == 'converged')
+    assert fresh.until('volume', lambda volume: volume.views == 9)
+    colors = {(m.color.r, m.color.g, m.color.b) for m in fresh.last('markers').markers
+              if m.ns == 'carm'}
+    assert len(colors) == 2
+    assert {report.id for report in fresh.heard['report'] if report.code == 'QUARANTINED'} == {4}
+
+
 def test_refused_shots_are_drawn_in_another_colour(fresh):
     expose_all(fresh, 3)
     fresh.send(moved(balls.shot(20), [0.5, 0.5, 0]))

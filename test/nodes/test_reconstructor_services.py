@@ -177,6 +177,7 @@ def test_another_region_is_reconstructed_from_the_same_shots(stage):
     (Point(), Vector3(), ('positive', '0.0')),
     (Point(), Vector3(x=0.1, y=float('nan'), z=0.1), ('region.size', 'nan')),
     (Point(y=-7.0), Vector3(x=0.1, y=0.1, z=0.1), ('region.center', '-7.0')),
+    (Point(x=1.0), Vector3(x=0.1, y=0.1, z=0.1), ('[1.0, 0.0, 0.0]', 'at least 2', '0 %')),
 ])
 def test_a_region_that_is_none_is_refused_and_changes_nothing(stage, center, size, words):
     before = whole(stage)

@@ -1,5 +1,6 @@
 """What may not grow: the number of Gaussians ever, and the memory of a step with their number."""
 
+import gc
 import tracemalloc
 
 import pytest
@@ -7,6 +8,7 @@ from reconstruction_scene import CARM, configure, take, WIDE_BODY
 
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.verdict import Code, Refusal
 from ixgs_ros.volume.grid import Region
 
 SHOTS = take(WIDE_BODY, random_views(7, 3, CARM))
@@ -64,10 +66,30 @@ def test_steps_need_no_memory_but_a_few_images():
     try:
         # With the exposures' fit at step 56, which holds an image of each view.
         reconstructor.refine(50)
+        gc.collect()
         first, peak = tracemalloc.get_traced_memory()
         reconstructor.refine(50)
+        gc.collect()
         second, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < (len(SHOTS) + 16) * image + 2 * model < 700_000
     assert second < first + image
+
+
+def test_no_more_shots_are_stored_than_may_be():
+    """One too many is refused and changes nothing; a removal makes room, and a load is checked."""
+    config = configure(model__max_gaussians=500, max_shots=4)
+    reconstructor = Reconstructor(config)
+    reconstructor.add_shots(SHOTS[:4])
+    before = reconstructor.volume().tobytes()
+    with pytest.raises(Refusal, match='OVERLOAD: 4 shots are stored, expected at most 4 .*max_sh'):
+        reconstructor.add_shot(SHOTS[4])
+    assert reconstructor.volume().tobytes() == before and reconstructor.views == 4
+    # What is in already is said to be, full or not.
+    assert reconstructor.check(SHOTS[0]).code is Code.DUPLICATE
+    with pytest.raises(ValueError, match='max_shots = 3 shots, got 4'):
+        Reconstructor.from_state(configure(model__max_gaussians=500, max_shots=3),
+                                 reconstructor.state())
+    reconstructor.remove_shot(2)
+    assert reconstructor.add_shot(SHOTS[4]).verdict.accepted
