@@ -2,10 +2,10 @@
 
 The scenes and conditions are those of ``peers``; each CT is taken about its own target and about
 another point (``beside``), which counts as the same CT. The numbers of
-``reconstruction.confidence`` are fitted to all but one CT and judged on that one, so no CT is judged
-by numbers that have seen it; the numbers to be used are then fitted to all. Judged is each
-reconstruction by itself: the share of voxels in the sphere of 76 mm whose error is within the 68 %
-and the 95 % interval. Wanted are 60 to 76 and 90 to 98 %.
+``reconstruction.confidence`` are fitted to all but one CT and judged on that one, so no CT is
+judged by numbers that have seen it; the numbers to be used are then fitted to all. Judged is each
+reconstruction by itself: the share of voxels in the sphere of 76 mm whose error is within the
+68 % and the 95 % interval. Wanted are 60 to 76 and 90 to 98 %.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def report(cells: list[Cell]) -> str:
     lowest, highest, mean = shares.min(0), shares.max(0), shares.mean(0)
     numbers = fit(cells)
     lines = [f'{kept.sum()} of {len(cells)} reconstructions are within both ranges. The 68 % '
-             f'interval covers {lowest[0]:.0f} to {highest[0]:.0f} % (mean {mean[0]:.0f}), the 95 % '
-             f'interval {lowest[1]:.0f} to {highest[1]:.0f} % (mean {mean[1]:.0f}).', '',
+             f'interval covers {lowest[0]:.0f} to {highest[0]:.0f} % (mean {mean[0]:.0f}), the '
+             f'95 % interval {lowest[1]:.0f} to {highest[1]:.0f} % (mean {mean[1]:.0f}).', '',
              'Numbers fitted to all: ' + ', '.join(
                  f'{name} {value:.3f}' for name, value in vars(numbers).items()) + '.', '',
              '| CT, condition, views | RMS error, 1/m | 68 % | 95 % |', '|---|---|---|---|']
@@ -183,7 +183,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds = np.median([cell.seconds for cell in cells])
     text = (f'# Deviation of voxels\n\n`./ixgs bench confidence`, CTs {arguments.ct}, '
             f'{arguments.steps} steps a reconstruction, {machine()}. A deviation of '
-            f'{" x ".join(map(str, TRUTH_GRID.size))} voxels takes {seconds:.1f} CPU s (median).\n')
+            f'{" x ".join(map(str, TRUTH_GRID.size))} voxels takes {seconds:.1f} CPU s '
+            '(median).\n')
     for title, some in (('Bodies within the field', [c for c in cells if not c.found.truncated]),
                         ('Bodies wider than the field', [c for c in cells if c.found.truncated])):
         if len({cell.ct for cell in some}) > 1:

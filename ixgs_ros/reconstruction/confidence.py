@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from ixgs_ros.gaussians.model import GaussianModel
@@ -114,11 +114,11 @@ def unmeasured(views: list[View], region: Region, grid: VoxelGrid) -> np.ndarray
     around = region.size / 4
     known = [[[coverage(views, Region(region.center + region.size * (x, y, z), around))
                for x in steps] for y in steps] for z in steps]
-    where = [2 * (axis - low) / size for axis, low, size in
-             zip(grid.axes(), region.lower, region.size, strict=True)]
-    index = np.meshgrid(*where[::-1], indexing='ij')
-    share = map_coordinates(np.array(known, np.float32), index, order=1, mode='nearest')
-    return np.maximum(1 - share, np.float32(1e-3))
+    # Weights of the three stations along each axis, (n, 3).
+    x, y, z = (np.stack([np.interp((axis - center) / size, steps, unit) for unit in np.eye(3)], 1)
+               for axis, center, size in zip(grid.axes(), region.center, region.size, strict=True))
+    share = np.einsum('kc,jb,ia,cba->kji', z, y, x, np.array(known), optimize=True)
+    return np.maximum(1 - share, 1e-3).astype(np.float32)
 
 
 def session(projector: Projector, body: Body, measurements: list[Measurement],
