@@ -79,7 +79,8 @@ def measured(ct: str, label: str, problem: Problem, truth: np.ndarray, steps: in
     found, views = model.session()
     chosen = np.random.default_rng(0).choice(np.flatnonzero(INSIDE), SAMPLE, replace=False)
     contrast = confidence.contrast(volume, TRUTH_GRID.spacing).ravel()[chosen]
-    away = confidence.unmeasured(views, problem.region, TRUTH_GRID).ravel()[chosen]
+    known = confidence.coverage_around(views, problem.region)
+    away = confidence.unmeasured(known, problem.region, TRUTH_GRID).ravel()[chosen]
     return Cell(ct, label, (volume - truth).ravel()[chosen], contrast / found.contrast, away,
                 found, seconds)
 

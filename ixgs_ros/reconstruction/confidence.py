@@ -40,6 +40,7 @@ from ixgs_ros.reconstruction.next_view import coverage
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 CONTRAST_SIGMA = 0.0025    # m
+TRUNCATE = 3.0             # of its Gaussian, in sigmas
 # Contrast below this is no structure of the body, 1/m (10 HU).
 LEAST_CONTRAST = 0.2
 # The session's numbers are taken on voxels of this size, in a sphere of this share of half the
@@ -50,6 +51,10 @@ SPHERE = 0.95
 FINE, COARSE = 0.0007, 0.0056
 # The part of an image that is compared: a disc of this share of the region's smallest side.
 DISC = 0.4
+# Where the coverage is taken, in sides of the region from its centre.
+STATIONS = (-0.5, 0.0, 0.5)
+# Voxels along z that are worked on at a time: a large volume leaves little room for more.
+SLAB = 32
 BETWEEN = 8                # views rendered between the measured ones
 # What the model lacks is at least this share of the energy.
 LEAST_MISSING = 0.02
@@ -100,24 +105,31 @@ def contrast(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:
         spacing: (3,) along x, y, z, metres.
     """
     sigma = CONTRAST_SIGMA / np.asarray(spacing)[::-1]
-    mean = gaussian_filter(volume, sigma, truncate=3.0)
-    square = gaussian_filter(volume * volume, sigma, truncate=3.0)
+    mean = gaussian_filter(volume, sigma, truncate=TRUNCATE)
+    square = gaussian_filter(volume * volume, sigma, truncate=TRUNCATE)
     return np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(LEAST_CONTRAST) ** 2)
 
 
-def unmeasured(views: list[View], region: Region, grid: VoxelGrid) -> np.ndarray:
+def coverage_around(views: list[View], region: Region) -> np.ndarray:
+    """Return the coverage about the centre, the corners and between them, (3, 3, 3): z, y, x."""
+    around = region.size / 4
+    return np.array([[[coverage(views, Region(region.center + region.size * (x, y, z), around))
+                       for x in STATIONS] for y in STATIONS] for z in STATIONS])
+
+
+def unmeasured(known: np.ndarray, region: Region, grid: VoxelGrid) -> np.ndarray:
     """Return one minus the coverage around each voxel, (z, y, x) float32 in (0, 1].
 
-    It is taken at the centre, the corners and between them, and interpolated.
+    Args:
+        known: by :func:`coverage_around`; it is interpolated.
+        region: of the model.
+        grid: where.
     """
-    steps = np.array([-0.5, 0.0, 0.5])
-    around = region.size / 4
-    known = [[[coverage(views, Region(region.center + region.size * (x, y, z), around))
-               for x in steps] for y in steps] for z in steps]
     # Weights of the three stations along each axis, (n, 3).
-    x, y, z = (np.stack([np.interp((axis - center) / size, steps, unit) for unit in np.eye(3)], 1)
-               for axis, center, size in zip(grid.axes(), region.center, region.size, strict=True))
-    share = np.einsum('kc,jb,ia,cba->kji', z, y, x, np.array(known), optimize=True)
+    x, y, z = (
+        np.stack([np.interp((axis - center) / size, STATIONS, unit) for unit in np.eye(3)], 1)
+        for axis, center, size in zip(grid.axes(), region.center, region.size, strict=True))
+    share = np.einsum('kc,jb,ia,cba->kji', z, y, x, known, optimize=True)
     return np.maximum(1 - share, 1e-3).astype(np.float32)
 
 
@@ -173,10 +185,19 @@ def deviation(volume: np.ndarray, grid: VoxelGrid, views: list[View], region: Re
     numbers = WIDER if found.truncated else WHOLE
     whole = (found.contrast * np.exp(numbers.constant)
              * (found.missing / found.contrast) ** numbers.missing)
-    relative = contrast(volume, grid.spacing) / np.float32(found.contrast)
-    away = unmeasured(views, region, grid)
-    return (np.float32(whole) * relative ** np.float32(numbers.local)
-            * away ** np.float32(numbers.unmeasured))
+    known = coverage_around(views, region)
+    halo = int(np.ceil(TRUNCATE * CONTRAST_SIGMA / grid.spacing[2])) + 1
+    result = np.empty(grid.shape, np.float32)
+    for start in range(0, grid.shape[0], SLAB):
+        end = min(start + SLAB, grid.shape[0])
+        first = max(0, start - halo)
+        around = contrast(volume[first:end + halo], grid.spacing)[start - first:end - first]
+        slab = VoxelGrid(grid.origin + grid.spacing * (0, 0, start), grid.spacing,
+                         (grid.size[0], grid.size[1], end - start))
+        result[start:end] = (
+            np.float32(whole) * (around / np.float32(found.contrast)) ** np.float32(numbers.local)
+            * unmeasured(known, region, slab) ** np.float32(numbers.unmeasured))
+    return result
 
 
 def wide(found: Session) -> float:

@@ -51,7 +51,7 @@ def test_it_is_larger_where_views_miss():
     """Twice as wide as the field: the centre is seen by all views, the corners by few or none."""
     wide = Region(np.zeros(3), np.full(3, 0.32))
     grid = VoxelGrid.covering(wide, 0.02)
-    away = confidence.unmeasured(VIEWS, wide, grid)
+    away = confidence.unmeasured(confidence.coverage_around(VIEWS, wide), wide, grid)
     middle = away[7:9, 7:9, 7:9].mean()
     assert middle < 0.3
     assert away[0, 0, 0] > 2 * middle
