@@ -59,10 +59,9 @@ class Cell:
     seconds: float
 
     def terms(self) -> np.ndarray:
-        """Return the formula's terms (n, 4), of which the last is constant for a whole body."""
-        missing = self.found.missing / self.found.contrast if self.found.truncated else 1.0
-        return np.stack([np.ones_like(self.relative), np.log(self.relative), np.log(self.away),
-                         np.full_like(self.relative, np.log(missing))], axis=1)
+        """Return the formula's terms, (n, 3)."""
+        return np.stack([np.ones_like(self.relative), np.log(self.relative), np.log(self.away)],
+                        axis=1)
 
 
 def measured(ct: str, label: str, problem: Problem, truth: np.ndarray, steps: int) -> Cell:
@@ -95,9 +94,9 @@ def fit(cells: list[Cell]) -> Exponents:
     share = {cell.ct: 1 / sum(other.ct == cell.ct for other in cells) for cell in cells}
     weights = np.concatenate([np.full(SAMPLE, share[cell.ct] / SAMPLE) for cell in cells])
     errors = np.concatenate([np.abs(cell.error) / cell.found.contrast for cell in cells])
-    numbers = np.array([np.log(np.average(errors, weights=weights)), 0, 0, 0])
+    numbers = np.array([np.log(np.average(errors, weights=weights)), 0, 0])
     # A weak prior about zero decides where the cells do not: a term that is the same in all.
-    prior = np.diag([0.0, 1e-3, 1e-3, 1e-3])
+    prior = np.diag([0.0, 1e-3, 1e-3])
     for _ in range(50):
         ratio = weights * errors / np.exp(terms @ numbers)
         slope = terms.T @ (ratio - weights) - prior @ numbers
@@ -114,7 +113,7 @@ def fit(cells: list[Cell]) -> Exponents:
 
 def covered(cell: Cell, numbers: Exponents) -> tuple[float, float]:
     """Return the percentages of voxels within the two intervals."""
-    exponents = [numbers.constant, numbers.local, numbers.unmeasured, numbers.missing]
+    exponents = [numbers.constant, numbers.local, numbers.unmeasured]
     half = cell.found.contrast * np.exp(cell.terms() @ exponents)
     error = np.abs(cell.error)
     return 100 * float((error < half).mean()), 100 * float((error < numbers.wide * half).mean())
@@ -162,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help='at least two, and better three')
     parser.add_argument('--views', nargs='+', type=int, default=[6, 12, 24])
     parser.add_argument('--conditions', nargs='+',
-                        default=['clean', 'photons', 'jitter', 'truncated'])
+                        default=['clean', 'photons', 'jitter'])
     parser.add_argument('--first-seed', type=int, default=50)
     parser.add_argument('--steps', type=int, default=60, help='of refinement, of each')
     parser.add_argument('--out', type=Path, default=Path(__file__).parent / 'results')
@@ -186,10 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f'{arguments.steps} steps a reconstruction, {machine()}. A deviation of '
             f'{" x ".join(map(str, TRUTH_GRID.size))} voxels takes {seconds:.1f} CPU s '
             '(median).\n')
-    for title, some in (('Bodies within the field', [c for c in cells if not c.found.truncated]),
-                        ('Bodies wider than the field', [c for c in cells if c.found.truncated])):
-        if len({cell.ct for cell in some}) > 1:
-            text += f'\n## {title}\n\n{report(some)}'
+    text += f'\n{report(cells)}'
     (arguments.out / 'confidence.md').write_text(text)
     print(text)
     return 0

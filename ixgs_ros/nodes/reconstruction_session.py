@@ -301,7 +301,9 @@ class ReconstructionSession:
             whole = self._reconstructor.grid
             assert whole is not None
             grid = fitting_grid(whole)
-            self._sinks.deviation(self._reconstructor.deviation(grid).volume, grid, self._info())
+            found = self._reconstructor.deviation(grid)
+            shown = self._empty() if found is None else (found.volume, grid)
+            self._sinks.deviation(*shown, self._info())
             self._deviation_revision = self._revision
         elif self._deviation_revision >= 0:
             self._sinks.deviation(*self._empty(), self._info())

@@ -191,11 +191,14 @@ class Reconstructor:
             return np.zeros(grid.shape, np.float32)
         return self._projector.fine.voxelize(self.model, grid)
 
-    def deviation(self, grid: VoxelGrid | None = None) -> Deviation:
+    def deviation(self, grid: VoxelGrid | None = None) -> Deviation | None:
         """Return how far the density of each voxel may be off, of the model as it is now.
 
         Args:
             grid: where; :attr:`grid` if None.
+
+        Returns:
+            None where the body is wider than the field: nothing is known that holds there.
 
         Raises:
             ValueError: there is no model yet.
@@ -203,8 +206,10 @@ class Reconstructor:
         grid = self.grid if grid is None else grid
         found, views = self.session()
         assert self.region is not None and grid is not None
+        if found.truncated:
+            return None
         sigma = confidence.deviation(self.volume(grid), grid, views, self.region, found)
-        return Deviation(sigma, confidence.wide(found))
+        return Deviation(sigma, confidence.NUMBERS.wide)
 
     def session(self) -> tuple[confidence.Session, list[View]]:
         """Return what the model says about its own errors, and its views as corrected.
@@ -217,7 +222,7 @@ class Reconstructor:
             raise ValueError(f'expected a model before its deviation, got {self.views} views: add '
                              f'at least {LEAST_VIEWS} shots from different directions')
         found = confidence.session(self._projector, solution.body, solution.measurements,
-                                   solution.exposed(), solution.region)
+                                   solution.region)
         return found, [m.view for m in solution.measurements]
 
     def state(self) -> dict[str, np.ndarray]:

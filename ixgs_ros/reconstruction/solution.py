@@ -148,11 +148,6 @@ class Solution:
         for k, (m, image) in enumerate(zip(self.measurements, images, strict=True)):
             self.held_out[k] = weighted_rms(self.exposures.residual(k, m, image), m.held_out)
 
-    def exposed(self) -> list[np.ndarray]:
-        """Return the line integrals (h, w) of all views, less their exposures."""
-        return [(m.values - np.float32(offset)) / np.float32(scale) for m, offset, scale in
-                zip(self.measurements, self.exposures.offsets, self.exposures.scales, strict=True)]
-
     def step(self, view: int, number: int) -> StepResult:
         """Fit one view; ``number`` counts the steps since the shots last changed."""
         result = self._refiner.step(self.measurements[view], view, self.exposures, self._curvature,

@@ -58,7 +58,7 @@ class OfflineResult:
     Args:
         report: without metrics.
         volume: (z, y, x) float32 in 1/m; None if the shots do not make a model.
-        deviation: of its voxels, likewise; see `reconstruction.confidence`.
+        deviation: of its voxels; None also where none is known, see `reconstruction.confidence`.
         grid: where its voxels lie; None with the volume.
         region: what was reconstructed; None with the volume.
         events: what else the acquisition has to say, in words.
@@ -140,7 +140,8 @@ class _Run:
             if model.grid is not None and len(model.model) > 0:
                 volume = model.volume()
         if volume is not None:
-            deviation = model.deviation().volume
+            known = model.deviation()
+            deviation = None if known is None else known.volume
         found = volume is not None
         return OfflineResult(self._report(), volume, deviation, model.grid if found else None,
                              model.region if found else None, self._acquisition.take_events())
