@@ -39,7 +39,7 @@ def offline(bag: BagReader, parameters: Parameters, out: Path, truth: Truth | No
     if result.volume is not None:
         assert result.grid is not None and result.region is not None
         found = Reconstruction(result.volume, result.grid, result.region,
-                               parameters.lps_from_reference)
+                               parameters.lps_from_reference, result.deviation)
     return write_results(out, result.report, found, truth)
 
 

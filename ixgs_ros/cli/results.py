@@ -16,6 +16,7 @@ from ixgs_ros.volume.grid import Region, VoxelGrid
 from ixgs_ros.volume.metrics import evaluate, Truth
 
 FILES = ('volume.nii.gz', 'volume.nrrd')
+DEVIATION = 'deviation.nii.gz'
 REPORT = 'report.json'
 
 
@@ -28,12 +29,14 @@ class Reconstruction:
         grid: where its voxels lie in the reference frame.
         region: what was asked for; it sets the sphere of the metrics.
         lps_from_reference: where the reference frame is in the patient.
+        deviation: of the voxels, 1/m; None if it is not known.
     """
 
     volume: np.ndarray
     grid: VoxelGrid
     region: Region
     lps_from_reference: RigidTransform
+    deviation: np.ndarray | None = None
 
 
 def make_folder(path: Path) -> Path:
@@ -77,6 +80,10 @@ def write_results(out: Path, report: Report, found: Reconstruction | None,
             (out / name).unlink(missing_ok=True)
         else:
             write_volume(out / name, found.volume, found.grid, found.lps_from_reference)
+    if found is None or found.deviation is None:
+        (out / DEVIATION).unlink(missing_ok=True)
+    else:
+        write_volume(out / DEVIATION, found.deviation, found.grid, found.lps_from_reference)
     report.write(out / REPORT)
     if elsewhere is not None:
         raise CliError(f'--truth: {elsewhere} (volume and report are in {out})') from elsewhere
@@ -101,5 +108,6 @@ def _summary(out: Path, report: Report, found: Reconstruction | None) -> int:
         say(f'PSNR {m.psnr_db:.1f} dB, RMSE {m.rmse_hu:.0f} HU, SSIM {m.ssim:.3f} against the '
             f'truth inside {1000 * m.sphere_radius:.0f} mm'
             + (f' ({m.covered:.0%} of it in the truth)' if m.covered < 0.99 else ''))
-    say(f'{", ".join((*FILES, REPORT))} in {out}. Research use only.')
+    deviation = () if found.deviation is None else (DEVIATION,)
+    say(f'{", ".join((*FILES, *deviation, REPORT))} in {out}. Research use only.')
     return ExitCode.DONE

@@ -43,6 +43,7 @@ class ReconstructionOutputs:
         self._waiting = waiting
         self._spacing_said = 0.0
         self._volume = node.advertise(VoxelVolume, '~/volume', qos.LATCHED)
+        self._deviation = node.advertise(VoxelVolume, '~/deviation', qos.LATCHED)
         self._gaussians = node.advertise(PointCloud2, '~/gaussians', qos.LATCHED)
         self._status = node.advertise(ReconstructionStatus, '~/status', qos.LATCHED)
         self._report = node.advertise(ShotReport, '~/report', qos.REPORTS)
@@ -72,6 +73,14 @@ class ReconstructionOutputs:
                 '~/get_volume and ~/save give it in full')
         self._volume.publish(volume_to_message(volume, grid, info))
         self._node.diagnostics.count('volumes published')
+
+    def wants_deviation(self) -> bool:
+        """Return whether anybody subscribes to the deviation."""
+        return bool(self._deviation.get_subscription_count())
+
+    def deviation(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
+        """Publish the deviation of voxels."""
+        self._deviation.publish(volume_to_message(volume, grid, info))
 
     def gaussians(self, model: GaussianModel, stamp_ns: int) -> None:
         """Publish the Gaussians as points."""

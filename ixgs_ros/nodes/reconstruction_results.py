@@ -45,6 +45,12 @@ class Sinks(Protocol):
     def volume(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
         """Take a new volume, float32 (z, y, x) in 1/m."""
 
+    def wants_deviation(self) -> bool:
+        """Return whether anybody looks at the deviation: it costs about a second."""
+
+    def deviation(self, volume: np.ndarray, grid: VoxelGrid, info: VolumeInfo) -> None:
+        """Take the deviation of the voxels of a model that stands, float32 (z, y, x) in 1/m."""
+
     def gaussians(self, model: GaussianModel, stamp_ns: int) -> None:
         """Take the Gaussians of the volume just published."""
 

@@ -56,6 +56,7 @@ class ReconstructionSession:
         self._revision = 0
         self._step_s = 0.02
         self._resting_until = 0.0
+        self._deviation_revision = -1
         self._forget()
 
     def _forget(self) -> None:
@@ -287,9 +288,30 @@ class ReconstructionSession:
 
     def _publish_nothing(self) -> None:
         """Replace the latched volume by one empty voxel of zero views: nothing stale is shown."""
-        grid = VoxelGrid(np.zeros(3), np.full(3, self._config.volume.spacing), (1, 1, 1))
-        self._sinks.volume(np.zeros(grid.shape, np.float32), grid, self._info())
+        self._sinks.volume(*self._empty(), self._info())
         self._sinks.gaussians(GaussianModel.empty(), self._stamp_ns)
+
+    def _empty(self) -> tuple[np.ndarray, VoxelGrid]:
+        grid = VoxelGrid(np.zeros(3), np.full(3, self._config.volume.spacing), (1, 1, 1))
+        return np.zeros(grid.shape, np.float32), grid
+
+    def _show_deviation(self) -> None:
+        """Publish the deviation of a model that stands, or take back that of an earlier one."""
+        stands = self._gaussians > 0 and not self._inbox and (
+            self._paused or self._cpu_share == 0.0 or self._reconstructor.converged)
+        if self._deviation_revision == self._revision:
+            return
+        if stands and self._sinks.wants_deviation():
+            whole = self._reconstructor.grid
+            assert whole is not None
+            grid = fitting_grid(whole)
+            found = self._reconstructor.deviation(grid)
+            shown = self._empty() if found is None else (found.volume, grid)
+            self._sinks.deviation(*shown, self._info())
+            self._deviation_revision = self._revision
+        elif self._deviation_revision >= 0:
+            self._sinks.deviation(*self._empty(), self._info())
+            self._deviation_revision = -1
 
     def _report_unpublished(self, steady_ns: int) -> None:
         for shot, taken_at in self._unpublished:
@@ -331,7 +353,8 @@ class ReconstructionSession:
         self._sinks.coverage(covered)
 
     def show_status(self) -> None:
-        """Publish the status of now."""
+        """Publish the status of now, and with it the deviation where it is due."""
+        self._show_deviation()
         model = self._reconstructor
         self._sinks.status(Status(
             self._stamp_ns, self._state(), model.views, self._refused + self._overloads,

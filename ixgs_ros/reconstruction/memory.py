@@ -57,7 +57,8 @@ class MemoryEstimate:
         voxelizer: the padded form of the largest volume so far.
         coarse: at a new start, its voxels.
         renewal: after it, what a second model's refinement needs; the fine part's majorisers too.
-        volume: while one is asked for, its voxels, and the padded form that it outgrows.
+        volume: while one is asked for, its voxels and their deviation, and the padded form that it
+            outgrows.
     """
 
     shots: int
@@ -130,7 +131,7 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
         voxelizer=FLOAT * _padded(voxels),
         coarse=max(SWEEP_BYTES * (inner + outer), LAYER_BYTES * inner + POINTS_BYTES * outer),
         renewal=FLOAT * ((views + ADAM + PARAMETERS) * count + 3 * smooth),
-        volume=FLOAT * (voxels + _padded(before)))
+        volume=FLOAT * (voxels + min(asked, voxels) + _padded(before)))
 
 
 def _region(config: ReconstructionConfig, field: float) -> Region:

@@ -15,8 +15,9 @@ import numpy as np
 
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.region import automatic_region, NoRegionError, SMALLEST_ANGLE
+from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
-from ixgs_ros.reconstruction import checks, outliers, state
+from ixgs_ros.reconstruction import checks, confidence, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
@@ -57,6 +58,19 @@ class Judgement:
     region: Region | None
     agreement: float
     correction: Correction
+
+
+@dataclass(frozen=True, eq=False)
+class Deviation:
+    """How far voxels may be off.
+
+    Args:
+        volume: (z, y, x) float32 in 1/m: 68 % of voxels are within it.
+        wide: factor on it, within which are 95 %.
+    """
+
+    volume: np.ndarray
+    wide: float
 
 
 class Reconstructor:
@@ -190,6 +204,40 @@ class Reconstructor:
         if self._solution is None:
             return np.zeros(grid.shape, np.float32)
         return self._projector.fine.voxelize(self.model, grid)
+
+    def deviation(self, grid: VoxelGrid | None = None) -> Deviation | None:
+        """Return how far the density of each voxel may be off, of the model as it is now.
+
+        Args:
+            grid: where; :attr:`grid` if None.
+
+        Returns:
+            None where the body is wider than the field: nothing is known that holds there.
+
+        Raises:
+            ValueError: there is no model yet.
+        """
+        grid = self.grid if grid is None else grid
+        found, views = self.session()
+        assert self.region is not None and grid is not None
+        if found.truncated:
+            return None
+        sigma = confidence.deviation(self.volume(grid), grid, views, self.region, found)
+        return Deviation(sigma, confidence.NUMBERS.wide)
+
+    def session(self) -> tuple[confidence.Session, list[View]]:
+        """Return what the model says about its own errors, and its views as corrected.
+
+        Raises:
+            ValueError: there is no model yet.
+        """
+        solution = self._solution
+        if solution is None:
+            raise ValueError(f'expected a model before its deviation, got {self.views} views: add '
+                             f'at least {LEAST_VIEWS} shots from different directions')
+        found = confidence.session(self._projector, solution.body, solution.measurements,
+                                   solution.region)
+        return found, [m.view for m in solution.measurements]
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the shots and the model as arrays; see `state`."""

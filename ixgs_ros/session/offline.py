@@ -58,6 +58,7 @@ class OfflineResult:
     Args:
         report: without metrics.
         volume: (z, y, x) float32 in 1/m; None if the shots do not make a model.
+        deviation: of its voxels; None also where none is known, see `reconstruction.confidence`.
         grid: where its voxels lie; None with the volume.
         region: what was reconstructed; None with the volume.
         events: what else there is to say, in words: of the acquisition, and of shots that were
@@ -66,6 +67,7 @@ class OfflineResult:
 
     report: Report
     volume: np.ndarray | None
+    deviation: np.ndarray | None
     grid: VoxelGrid | None
     region: Region | None
     events: list[str]
@@ -133,13 +135,16 @@ class _Run:
             outcomes = self._acquisition.flush()
         self._take_all(outcomes)
         model = self._reconstructor
-        volume = None
+        volume = deviation = None
         with self._clock:
             self._budget.at_end(model, self._clock)
             if model.grid is not None and len(model.model) > 0:
                 volume = model.volume()
+        if volume is not None:
+            known = model.deviation()
+            deviation = None if known is None else known.volume
         found = volume is not None
-        return OfflineResult(self._report(), volume, model.grid if found else None,
+        return OfflineResult(self._report(), volume, deviation, model.grid if found else None,
                              model.region if found else None,
                              [*self._acquisition.take_events(), *self._quarantined()])
 

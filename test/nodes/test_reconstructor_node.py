@@ -103,6 +103,24 @@ def test_a_late_joiner_gets_the_volume_of_the_reconstruction(fresh):
     assert np.abs(volume - exact).max() <= 0.5 * heard[0].scale + 1e-5
 
 
+def test_the_deviation_of_a_model_that_stands_is_shown_and_taken_back_when_it_changes(fresh):
+    expose_all(fresh, 4)
+    heard = []
+    with Station(fresh.domain, 'looks_at_deviation') as late:
+        late.node.create_subscription(VoxelVolume, f'{theatre.NODE}/deviation', heard.append,
+                                      qos.LATCHED)
+        late.wait(lambda: heard and heard[-1].views == 4 and heard[-1].size_x > 1, 20, 'deviation')
+        assert heard[-1].revision == fresh.last('volume').revision
+        shown, grid = message_to_volume(heard[-1])
+        assert grid.size == message_to_volume(fresh.last('volume'))[1].size and shown.min() > 0
+        number = len(heard)
+        assert fresh.expose(5).code == 'ACCEPTED'
+        late.wait(lambda: heard[-1].views == 5 and heard[-1].size_x > 1, 20, 'the next deviation')
+        assert all(m.size_x == 1 or m.views == 5 for m in heard[number:])
+        assert fresh.call(Trigger, 'reset').success
+        late.wait(lambda: heard[-1].size_x == 1, 20, 'the deviation taken back')
+
+
 def moved(shot: Shot, shift: list[float]) -> Shot:
     """The shot of the same stamp, id and pixels, said to be taken elsewhere."""
     pose = shot.view.reference_from_source
