@@ -34,7 +34,7 @@ class ModelConfig:
     max_gaussians: int = setting(
         50_000, 'hard cap on the number of Gaussians, shell included', low=500, high=1_000_000)
     shell_share: float = setting(
-        0.1, 'share of max_gaussians for the body beyond the region; 0: nothing lies beyond it',
+        0.3, 'share of max_gaussians for the body beyond the region; 0: nothing lies beyond it',
         low=0.0, high=0.5)
     shell_extent: float = setting(
         0.25, 'how far beyond the region the body may reach', unit='m', low=0.01, high=1.0)
