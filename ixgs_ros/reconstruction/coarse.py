@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import binary_erosion, maximum_filter
+from scipy.ndimage import affine_transform, binary_erosion, maximum_filter
 
 from ixgs_ros.reconstruction import joseph
 from ixgs_ros.reconstruction.measurement import binning, Measurement
@@ -52,6 +52,8 @@ class Schedule:
 WITHIN = Schedule(sweeps=4, momentum=0.0)
 # The body reaches beyond the region (docs/decisions/0004-the-body-beyond-the-field.md).
 BEYOND = Schedule(sweeps=20, momentum=0.7)
+# The same where the layers begin with what was found before the newest shots came.
+AGAIN = Schedule(sweeps=10, momentum=0.7)
 
 
 @dataclass(eq=False)
@@ -79,6 +81,17 @@ class Layer:
         now = self.volume
         self.volume = np.maximum(now + np.float32(share) * (now - self._before), 0)
         self._before = now
+
+    def begin_with(self, other: Layer) -> None:
+        """Take over what another layer of the same kind holds, wherever its voxels are."""
+        ratio = (self.grid.spacing / other.grid.spacing)[::-1]
+        offset = other.grid.indices(self.grid.origin)[::-1]
+        if self.grid.shape == other.grid.shape and (ratio == 1).all() and not offset.any():
+            self.volume, self.dual = other.volume.copy(), other.dual.copy()
+        else:
+            self.volume = affine_transform(other.volume, ratio, offset, self.grid.shape, order=1)
+        self.volume[self.support == 0] = 0
+        self._before = self.volume
 
     def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
         """Write the line integrals of ``volume`` on this layer's grid into ``image``."""
@@ -154,7 +167,7 @@ def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
 
 
 def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
-          seed: int) -> None:
+          seed: int, begun: list[Layer] | None = None) -> None:
     """Fill the layers' volumes from the measurements; in place.
 
     Args:
@@ -162,9 +175,14 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         measurements: at least two.
         offsets: (views,) exposure offsets, subtracted from the values.
         seed: of the order of the views.
+        begun: layers that were filled from some of these views; used only where the body reaches
+            beyond the region, as few sweeps suffice elsewhere.
     """
-    schedule = BEYOND if any(layer.support.any() for layer in layers[1:]) else WITHIN
-    if schedule is BEYOND:
+    schedule = WITHIN
+    if any(layer.support.any() for layer in layers[1:]):
+        schedule = BEYOND if begun is None else AGAIN
+        for layer, other in zip(layers, begun or [], strict=False):
+            layer.begin_with(other)
         region = layers[0].grid
         measurements = [m.coarser(binning(m.view, region.region.center, region.spacing[0]))
                         for m in measurements]

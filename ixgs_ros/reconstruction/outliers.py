@@ -30,6 +30,10 @@ RETURN = 0.8
 # residuals fall to 0.9 at least, and another body among twelve to 0.7.
 SUSPECT = 0.6
 RELIEF = 0.8
+# Exponent of the photons by which residuals are compared (the default of refine.weight_power): the
+# weights by which views are fitted follow the residuals where the body is truncated, and views
+# through thick parts would stand out by them.
+TRUST = 0.7
 # With fewer views there is no telling which of them is wrong.
 LEAST_VIEWS = 6
 # No more than this share of all views is set aside.
@@ -49,7 +53,8 @@ def misfit(m: Measurement, residual: np.ndarray) -> np.ndarray:
     mask = (m.weights + m.held_out > 0).astype(np.float32)
     own = weighted_rms(structure(m.values, mask), mask)
     left = weighted_rms(structure(residual, mask), mask)
-    return np.array([weighted_rms(residual, m.weights), left / own if own > 0 else np.nan])
+    trust = np.where(m.weights > 0, m.photons ** np.float32(TRUST), 0)
+    return np.array([weighted_rms(residual, trust), left / own if own > 0 else np.nan])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Reconstruction from a stream of shots: the algorithm on one page.
 
-A shot is checked and remembered, and finds the model warm, unless a new start from coarse voxels
-explains all shots better; ``refine`` then fits one view a step. All is synchronous, deterministic
-and knows neither clocks nor topics: its budget is work.
+A shot is checked and remembered, and finds the model warm; a new start from coarse voxels replaces
+it where it explains all shots better; ``refine`` fits one view a step. All is synchronous,
+deterministic and knows neither clocks nor topics: its budget is work.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks, confidence, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.coarse import Layer
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -34,9 +35,13 @@ from ixgs_ros.volume.grid import Region, VoxelGrid
 
 LEAST_VIEWS = 2
 # A new start is tried at each of the first views, and whenever there are so many times more views
-# than at the last one; it replaces the model if it explains the held-out pixels better.
+# than at the last one; it replaces the model if it explains the held-out pixels better. It takes
+# as long as a hundred steps, so it waits until the newest shot has been fitted in so many steps
+# (and can be shown), unless there are twice as many views.
 FIRST_VIEWS = 6
 GROWTH = 1.3
+RENEWAL_STEPS = 24
+LATEST_GROWTH = 2.0
 # Steps of a new shot's pose towards the model, before it is judged.
 NEW_ALIGNMENTS = 2
 # Views are judged once each was fitted so many times since the shots last changed.
@@ -183,6 +188,9 @@ class Reconstructor:
         done = 0
         if self._solution is not None:
             for _ in range(steps):
+                if (self.region is not None and self._renewal_is_due()
+                        and self._renew(self._solution, self.region)):
+                    self._begin_schedule(self._newest)
                 self._fit_views(self._solution)
                 self._step(self._solution)
             done = steps
@@ -388,12 +396,23 @@ class Reconstructor:
             self._start()
             return
         self._solution.add(self._measured(shot, self.region))
-        if self.views <= FIRST_VIEWS or self.views >= GROWTH * self._started_with:
-            fresh = self._fresh(self.region, self._used)
-            self._started_with = self.views
-            if fresh.held_out_residual < self._solution.held_out_residual:
-                self._solution = fresh
+        if self.views <= FIRST_VIEWS or self.views >= LATEST_GROWTH * self._started_with:
+            self._renew(self._solution, self.region)
         self._begin_schedule(self.views - 1)
+
+    def _renewal_is_due(self) -> bool:
+        return (self._number >= RENEWAL_STEPS and self.views > FIRST_VIEWS
+                and self.views >= GROWTH * self._started_with)
+
+    def _renew(self, solution: Solution, region: Region) -> bool:
+        """Try a new start; return whether it is the model now."""
+        fresh = self._fresh(region, self._used, begun=solution.layers)
+        solution.layers = fresh.layers
+        self._started_with = self.views
+        better = fresh.held_out_residual < solution.held_out_residual
+        if better:
+            self._solution = fresh
+        return better
 
     def _start(self, prior: tuple[Body, Region] | None = None) -> None:
         """Make the model anew from all shots, if they suffice."""
@@ -404,9 +423,11 @@ class Reconstructor:
         self._begin_schedule(None)
 
     def _fresh(self, region: Region, used: np.ndarray,
-               prior: tuple[Body, Region] | None = None) -> Solution:
+               prior: tuple[Body, Region] | None = None,
+               begun: list[Layer] | None = None) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
-        return Solution.fresh(self._projector, measurements, region, self.config, used, prior)
+        return Solution.fresh(self._projector, measurements, region, self.config, used, prior,
+                              begun)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -451,11 +472,15 @@ class Reconstructor:
             return
         found = outliers.suspect(solution.misfits, solution.used)
         back = outliers.returning(solution.misfits, solution.used)
-        without = None if found is None else self._without(solution, *found)
+        without = None
+        if found is not None:
+            view, clear = found
+            # A right view that no start has seen yet may stand out as far as a wrong one.
+            without = self._without(solution, view, clear and view < solution.founded)
         if without is not None:
             if without.held_out_residual < solution.held_out_of(without.used):
                 self._solution = without
-            solution.used = without.used
+            solution.used, solution.layers = without.used, without.layers
         elif back.any():
             solution.used = solution.used | back
         else:

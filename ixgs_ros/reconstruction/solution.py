@@ -9,6 +9,7 @@ import numpy as np
 from ixgs_ros.reconstruction import density
 from ixgs_ros.reconstruction.alignment import align, Alignment
 from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.coarse import Layer
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.correction import pose_covariance, UNKNOWNS, without_common_motion
 from ixgs_ros.reconstruction.density import Majorisers
@@ -48,6 +49,8 @@ class Solution:
         self.measurements = list(measurements)
         self.exposures = exposures
         self.used = used.copy()
+        self.founded = len(measurements)   # how many of the views the start has seen
+        self.layers: list[Layer] | None = None   # the coarse voxels that the body was made from
         self.held_out = np.full(len(measurements), np.nan)
         self.misfits = np.full((len(measurements), 2), np.nan)
         self.noise = Noise(np.nan, np.nan)   # of no use where nothing lies beyond the region
@@ -59,7 +62,8 @@ class Solution:
     @staticmethod
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
               config: ReconstructionConfig, used: np.ndarray,
-              prior: tuple[Body, Region] | None = None) -> Solution:
+              prior: tuple[Body, Region] | None = None,
+              begun: list[Layer] | None = None) -> Solution:
         """Start from coarse voxels and fit the densities.
 
         Args:
@@ -69,11 +73,12 @@ class Solution:
             config: all settings.
             used: (views,) bool, which of them make the body; at least two.
             prior: a model, and the box within which its densities are taken over.
+            begun: the coarse voxels of an earlier start.
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         chosen = np.flatnonzero(used)
-        body = build_body([measurements[k] for k in chosen], exposures.offsets[chosen], region,
-                          config)
+        body, layers = build_body([measurements[k] for k in chosen], exposures.offsets[chosen],
+                                  region, config, begun)
         if prior is not None:
             body.take_over(projector, *prior)
         if len(body.shell):
@@ -89,6 +94,7 @@ class Solution:
             density.sweep(projector, body, measurements, exposures, fine, shell, order, rate)
             exposures.fit(projector, body, measurements, used)
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
+        solution.layers = layers
         solution.fit_exposures()
         return solution
 

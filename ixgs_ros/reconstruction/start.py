@@ -25,14 +25,16 @@ def fine_region(region: Region) -> Region:
 
 
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
-               config: ReconstructionConfig) -> Body:
-    """Return a body from nothing but the measurements.
+               config: ReconstructionConfig, begun: list[coarse.Layer] | None = None,
+               ) -> tuple[Body, list[coarse.Layer]]:
+    """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
         measurements: of at least two views.
         offsets: (views,) exposure offsets known so far.
         region: of the volume.
         config: caps, extent and seed.
+        begun: the coarse voxels of an earlier start, if there was one.
     """
     model = config.model
     box = fine_region(region)
@@ -40,7 +42,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     layers = [inner]
     if model.shell_share > 0:
         layers.append(coarse.outer_layer(measurements, offsets, box, model.shell_extent))
-    coarse.solve(layers, measurements, offsets, config.seed)
+    coarse.solve(layers, measurements, offsets, config.seed, begun)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
     count = int((1.0 - share) * model.max_gaussians)
@@ -48,7 +50,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
-    return Body(fine, around)
+    return Body(fine, around), layers
 
 
 def intersection(a: Region, b: Region) -> Region | None:
