@@ -34,9 +34,10 @@ ADAM = 2 * PARAMETERS + 4
 SPLATTER = (splatting.COLUMNS + 3 + 6) + (2 * BOX_COLUMNS + 1 + 3 + 10)
 # Images of one view at work, and bytes a pixel of a shot while it is checked and binned.
 IMAGES, BINNING_BYTES = 16, 34
-# Bytes a voxel of the coarse start: a layer's volume, the one before, dual field and support; what
-# a sweep needs beside; the coordinates, float64, by which the layer around the region is made.
-LAYER_BYTES, SWEEP_BYTES, POINTS_BYTES = 21, 14, 60
+# Bytes a voxel of the coarse start: a layer's volume, the one before, dual field and support; the
+# same with what a sweep needs beside; the coordinates, float64, by which the layer around the
+# region is made.
+LAYER_BYTES, SWEEP_BYTES, POINTS_BYTES = 21, 35, 60
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class MemoryEstimate:
         images: partial and padded images, and those of one step.
         smoothing: the voxels of the total variation.
         voxelizer: the padded form of the largest volume so far.
-        layers: the coarse voxels of the last start, and those of a new one.
-        coarse: at a new start, what it needs beside.
+        layers: what the coarse voxels of the last start held.
+        coarse: at a new start, its voxels.
         renewal: after it, what a second model's refinement needs; the fine part's majorisers too.
         volume: while one is asked for, its voxels and their deviation, and the padded form that it
             outgrows.
@@ -130,8 +131,8 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
         images=FLOAT * ((splatting.PARTS + 1) * padded * 5 // 4 + IMAGES * image),
         smoothing=FLOAT * 3 * smooth,
         voxelizer=FLOAT * _padded(voxels),
-        layers=2 * LAYER_BYTES * (inner + outer),
-        coarse=max(SWEEP_BYTES * (inner + outer), POINTS_BYTES * outer),
+        layers=FLOAT * (inner + outer),
+        coarse=max(SWEEP_BYTES * (inner + outer), LAYER_BYTES * inner + POINTS_BYTES * outer),
         renewal=FLOAT * ((views + ADAM + PARAMETERS) * count + 3 * smooth),
         volume=FLOAT * (voxels + min(asked, voxels) + _padded(before)))
 

@@ -20,6 +20,8 @@ from ixgs_ros.reconstruction.measurement import Measurement, normalized
 
 # The residuals' mean squares are compared in so many classes of equal size, from bright to dark.
 CLASSES = 12
+# Of all pixels so many are looked at, about.
+SAMPLES = 4096
 # Below this share of the photons of air a pixel says nothing.
 LEAST_PHOTONS = 1e-4
 # A perfect fit still leaves rounding: keeps the relative errors finite.
@@ -45,10 +47,12 @@ def noise_of(measurements: Sequence[Measurement], residuals: Sequence[np.ndarray
         measurements: of at least one view.
         residuals: (h, w) measured minus model of each, line integrals.
     """
-    used = [m.weights > 0 for m in measurements]
-    squares = np.concatenate([residual[where].astype(np.float64) ** 2
+    used = [np.flatnonzero(m.weights) for m in measurements]
+    every = max(1, sum(map(len, used)) // SAMPLES)
+    used = [where[::every] for where in used]
+    squares = np.concatenate([residual.ravel()[where].astype(np.float64) ** 2
                               for residual, where in zip(residuals, used, strict=True)])
-    per_photon = np.concatenate([1.0 / np.maximum(m.photons[where], LEAST_PHOTONS)
+    per_photon = np.concatenate([1.0 / np.maximum(m.photons.ravel()[where], LEAST_PHOTONS)
                                  for m, where in zip(measurements, used, strict=True)])
     classes = np.array_split(np.argsort(per_photon, kind='stable'), CLASSES)
     found = np.array([squares[c].mean() if len(c) else 0.0 for c in classes]) + LEAST_VARIANCE

@@ -20,7 +20,7 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks, confidence, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
-from ixgs_ros.reconstruction.coarse import Layer
+from ixgs_ros.reconstruction.coarse import Found
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -406,7 +406,9 @@ class Reconstructor:
 
     def _renew(self, solution: Solution, region: Region) -> bool:
         """Try a new start; return whether it is the model now."""
-        fresh = self._fresh(region, self._used, begun=solution.layers)
+        # What few views say is wrong in ways that later sweeps do not undo.
+        begun = solution.layers if self.views > FIRST_VIEWS else None
+        fresh = self._fresh(region, self._used, begun=begun)
         solution.layers = fresh.layers
         self._started_with = self.views
         better = fresh.held_out_residual < solution.held_out_residual
@@ -424,7 +426,7 @@ class Reconstructor:
 
     def _fresh(self, region: Region, used: np.ndarray,
                prior: tuple[Body, Region] | None = None,
-               begun: list[Layer] | None = None) -> Solution:
+               begun: list[Found] | None = None) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
         return Solution.fresh(self._projector, measurements, region, self.config, used, prior,
                               begun)
@@ -493,17 +495,17 @@ class Reconstructor:
     def _without(self, solution: Solution, view: int, clear: bool) -> Solution | None:
         """Return a new start without a suspect view; None if it is to stay.
 
-        Where its figures are not clear, the two new starts are made once, and again only when
-        there are many more views.
+        Where its figures are not clear, two new starts are made, with and without it; whom they
+        acquit is looked at again only when there are many more views.
         """
         assert self.region is not None
+        shot_id = self._shots[view].id
+        if self.views < GROWTH * self._tried.get(shot_id, 0):
+            return None
         others = solution.used.copy()
         others[view] = False
         before = None
         if not clear:
-            shot_id = self._shots[view].id
-            if self.views < GROWTH * self._tried.get(shot_id, 0):
-                return None
             self._tried[shot_id] = self.views
             before = self._fresh(self.region, solution.used).misfits
         without = self._fresh(self.region, others)
