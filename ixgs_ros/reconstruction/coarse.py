@@ -12,10 +12,9 @@ anything beyond the region.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import affine_transform, binary_erosion, maximum_filter
+from scipy.ndimage import binary_erosion, maximum_filter
 
 from ixgs_ros.reconstruction import joseph
 from ixgs_ros.reconstruction.measurement import binning, Measurement
@@ -57,13 +56,6 @@ BEYOND = Schedule(sweeps=20, momentum=0.7)
 AGAIN = Schedule(sweeps=10, momentum=0.7)
 
 
-class Found(NamedTuple):
-    """What a layer held after a start: its grid and volume, (z, y, x) float32 in 1/m."""
-
-    grid: VoxelGrid
-    volume: np.ndarray
-
-
 @dataclass(eq=False)
 class Layer:
     """Voxels of one resolution.
@@ -90,12 +82,9 @@ class Layer:
         self.volume = np.maximum(now + np.float32(share) * (now - self._before), 0)
         self._before = now
 
-    def begin_with(self, found: Found) -> None:
-        """Take over what a layer of the same kind held, wherever its voxels were."""
-        ratio = (self.grid.spacing / found.grid.spacing)[::-1]
-        offset = found.grid.indices(self.grid.origin)[::-1]
-        self.volume = affine_transform(found.volume, ratio, offset, self.grid.shape, order=1)
-        self.volume[self.support == 0] = 0
+    def begin_with(self, volume: np.ndarray) -> None:
+        """Take over what a layer on the same grid held, (z, y, x) float32 in 1/m."""
+        self.volume = np.where(self.support > 0, volume, np.float32(0))
         self._before = self.volume
 
     def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
@@ -172,7 +161,7 @@ def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
 
 
 def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
-          seed: int, begun: list[Found] | None = None) -> None:
+          seed: int, begun: list[np.ndarray] | None = None) -> None:
     """Fill the layers' volumes from the measurements; in place.
 
     Args:
@@ -180,8 +169,8 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         measurements: at least two.
         offsets: (views,) exposure offsets, subtracted from the values.
         seed: of the order of the views.
-        begun: what layers held that were filled from some of these views; used only where the
-            body reaches beyond the region, as few sweeps suffice elsewhere.
+        begun: what such layers held that were filled from some of these views; used only where
+            the body reaches beyond the region, as few sweeps suffice elsewhere.
     """
     schedule = WITHIN
     if any(layer.support.any() for layer in layers[1:]):

@@ -49,7 +49,9 @@ class RefineConfig:
         'the squared residuals of the line integrals', unit='m', low=0.0, high=10.0)
     weight_power: float = setting(
         0.7, 'exponent of the weights (photons relative to air): 1 trusts the statistics, 0 '
-        'trusts all pixels alike', low=0.0, high=2.0)
+        'trusts all pixels alike; where the body reaches beyond the region, of new starts and '
+        'held-out pixels only: there fitted pixels are weighted by the residuals', low=0.0,
+        high=2.0)
     decay_steps: float = setting(
         300.0, 'steps after which the Adam steps have fallen to a half since the last change',
         low=1.0, high=1e6)

@@ -20,7 +20,6 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks, confidence, outliers, state
 from ixgs_ros.reconstruction.agreement import agreement
 from ixgs_ros.reconstruction.body import Body, Projector
-from ixgs_ros.reconstruction.coarse import Found
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -188,8 +187,7 @@ class Reconstructor:
         done = 0
         if self._solution is not None:
             for _ in range(steps):
-                if (self.region is not None and self._renewal_is_due()
-                        and self._renew(self._solution, self.region)):
+                if self._renewal_is_due() and self._renew(self._solution):
                     self._begin_schedule(self._newest)
                 self._fit_views(self._solution)
                 self._step(self._solution)
@@ -234,7 +232,7 @@ class Reconstructor:
         return Deviation(sigma, confidence.NUMBERS.wide)
 
     def session(self) -> tuple[confidence.Session, list[View]]:
-        """Return what the model says about its own errors, and its views as corrected.
+        """Return what the model says about its own errors, and the corrected views it is of.
 
         Raises:
             ValueError: there is no model yet.
@@ -243,9 +241,9 @@ class Reconstructor:
         if solution is None:
             raise ValueError(f'expected a model before its deviation, got {self.views} views: add '
                              f'at least {LEAST_VIEWS} shots from different directions')
-        found = confidence.session(self._projector, solution.body, solution.measurements,
-                                   solution.region)
-        return found, [m.view for m in solution.measurements]
+        used = [solution.measurements[k] for k in np.flatnonzero(solution.used)]
+        found = confidence.session(self._projector, solution.body, used, solution.region)
+        return found, [m.view for m in used]
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the shots and the model as arrays; see `state`."""
@@ -397,18 +395,18 @@ class Reconstructor:
             return
         self._solution.add(self._measured(shot, self.region))
         if self.views <= FIRST_VIEWS or self.views >= LATEST_GROWTH * self._started_with:
-            self._renew(self._solution, self.region)
+            self._renew(self._solution)
         self._begin_schedule(self.views - 1)
 
     def _renewal_is_due(self) -> bool:
         return (self._number >= RENEWAL_STEPS and self.views > FIRST_VIEWS
                 and self.views >= GROWTH * self._started_with)
 
-    def _renew(self, solution: Solution, region: Region) -> bool:
+    def _renew(self, solution: Solution) -> bool:
         """Try a new start; return whether it is the model now."""
         # What few views say is wrong in ways that later sweeps do not undo.
         begun = solution.layers if self.views > FIRST_VIEWS else None
-        fresh = self._fresh(region, self._used, begun=begun)
+        fresh = self._fresh(solution.region, self._used, begun=begun)
         solution.layers = fresh.layers
         self._started_with = self.views
         better = fresh.held_out_residual < solution.held_out_residual
@@ -426,7 +424,7 @@ class Reconstructor:
 
     def _fresh(self, region: Region, used: np.ndarray,
                prior: tuple[Body, Region] | None = None,
-               begun: list[Found] | None = None) -> Solution:
+               begun: list[np.ndarray] | None = None) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
         return Solution.fresh(self._projector, measurements, region, self.config, used, prior,
                               begun)
@@ -498,7 +496,6 @@ class Reconstructor:
         Where its figures are not clear, two new starts are made, with and without it; whom they
         acquit is looked at again only when there are many more views.
         """
-        assert self.region is not None
         shot_id = self._shots[view].id
         if self.views < GROWTH * self._tried.get(shot_id, 0):
             return None
@@ -507,8 +504,8 @@ class Reconstructor:
         before = None
         if not clear:
             self._tried[shot_id] = self.views
-            before = self._fresh(self.region, solution.used).misfits
-        without = self._fresh(self.region, others)
+            before = self._fresh(solution.region, solution.used).misfits
+        without = self._fresh(solution.region, others)
         if before is None or outliers.better_without(before, without.misfits, others):
             return without
         return None

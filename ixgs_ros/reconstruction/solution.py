@@ -9,7 +9,6 @@ import numpy as np
 from ixgs_ros.reconstruction import density
 from ixgs_ros.reconstruction.alignment import align, Alignment
 from ixgs_ros.reconstruction.body import Body, Projector
-from ixgs_ros.reconstruction.coarse import Found
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.correction import pose_covariance, UNKNOWNS, without_common_motion
 from ixgs_ros.reconstruction.density import Majorisers
@@ -50,7 +49,8 @@ class Solution:
         self.exposures = exposures
         self.used = used.copy()
         self.founded = len(measurements)   # how many of the views the start has seen
-        self.layers: list[Found] | None = None   # the coarse voxels that the body was made from
+        # What the coarse voxels held that the body was made from.
+        self.layers: list[np.ndarray] | None = None
         self.held_out = np.full(len(measurements), np.nan)
         self.misfits = np.full((len(measurements), 2), np.nan)
         self.noise = Noise(np.nan, np.nan)   # of no use where nothing lies beyond the region
@@ -63,7 +63,7 @@ class Solution:
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
               config: ReconstructionConfig, used: np.ndarray,
               prior: tuple[Body, Region] | None = None,
-              begun: list[Found] | None = None) -> Solution:
+              begun: list[np.ndarray] | None = None) -> Solution:
         """Start from coarse voxels and fit the densities.
 
         Args:
@@ -126,6 +126,8 @@ class Solution:
             raise ValueError(f"expected noise (2,), got {arrays['noise'].shape}")
         noise = Noise(*(float(part) for part in arrays['noise']))
         if len(body.shell):
+            if not np.isfinite(arrays['noise']).all():
+                raise ValueError(f"expected finite noise, got {arrays['noise'].tolist()}")
             measurements = [weighted(m, noise) for m in measurements]
         _, shell = density.majorisers(projector, body, measurements)
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)

@@ -25,8 +25,8 @@ def fine_region(region: Region) -> Region:
 
 
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
-               config: ReconstructionConfig, begun: list[coarse.Found] | None = None,
-               ) -> tuple[Body, list[coarse.Found]]:
+               config: ReconstructionConfig, begun: list[np.ndarray] | None = None,
+               ) -> tuple[Body, list[np.ndarray]]:
     """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
@@ -50,8 +50,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
-    found = [coarse.Found(layer.grid, layer.volume) for layer in layers]
-    return Body(fine, around), found
+    return Body(fine, around), [layer.volume for layer in layers]
 
 
 def intersection(a: Region, b: Region) -> Region | None:

@@ -1,0 +1,67 @@
+"""New starts in a stream of shots."""
+
+import numpy as np
+from reconstruction_scene import CARM, configure, take, WIDE_BODY
+
+from ixgs_ros.geometry.orbits import random_views
+from ixgs_ros.reconstruction import coarse, Reconstructor
+from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.volume.grid import Region
+
+VIEWS = random_views(9, 3, CARM)
+
+
+def filled(measurements, begun):
+    """Return the layers of a start; the body is wider than the field."""
+    box, offsets = Region(np.zeros(3), np.full(3, 0.16)), np.zeros(len(measurements))
+    layers = [coarse.region_layer(measurements, offsets, box),
+              coarse.outer_layer(measurements, offsets, box, 0.25)]
+    coarse.solve(layers, measurements, offsets, 0, begun)
+    return layers
+
+
+def left(layers, measurements):
+    """RMS of what the layers do not explain of the shots, line integrals."""
+    squares = []
+    for m in measurements:
+        total, image = np.zeros_like(m.values), np.zeros_like(m.values)
+        for layer in layers:
+            layer.project(layer.volume, m.view.packed(), image)
+            total += image
+        squares.append(((m.values - total) ** 2).mean())
+    return float(np.sqrt(np.mean(squares)))
+
+
+def test_what_earlier_shots_filled_makes_as_many_sweeps_explain_more():
+    shots = take(WIDE_BODY, VIEWS)
+    measurements = [measure(shot, np.zeros(3), configure()) for shot in shots]
+    earlier = [layer.volume for layer in filled(measurements[:7], None)]
+    empty = [np.zeros_like(volume) for volume in earlier]
+    assert (left(filled(measurements, earlier), measurements)
+            < 0.9 * left(filled(measurements, empty), measurements))
+
+
+def test_a_new_shot_need_not_wait_for_the_new_start_that_follows_it():
+    """The eighth shot of many calls for one: it comes in the course of the refinement."""
+    model = Reconstructor(configure())
+    shots = take(WIDE_BODY, VIEWS)
+    for shot in shots[:7]:
+        model.add_shot(shot)
+        model.refine(5)
+    count = len(model.model)
+    before = model.model.means.copy()
+    model.add_shot(shots[7])
+    np.testing.assert_array_equal(model.model.means, before)
+    model.refine(60)
+    moved = (len(model.model) != count
+             or np.linalg.norm(model.model.means - before, axis=1).max() > 0.005)
+    assert moved and model.views == 8
+
+
+def test_a_view_that_is_set_aside_does_not_make_the_volume_surer():
+    model = Reconstructor(configure())
+    model.add_shots(take(WIDE_BODY[1:], VIEWS))
+    whole = len(model.session()[1])
+    arrays = model.state()
+    arrays['fits'][0, 2] = 1.0
+    assert len(Reconstructor.from_state(model.config, arrays).session()[1]) == whole - 1 == 8
