@@ -161,7 +161,7 @@ def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
 
 
 def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
-          seed: int, begun: list[np.ndarray] | None = None) -> None:
+          seed: int, begun: list[np.ndarray] | None = None, trial: bool = False) -> None:
     """Fill the layers' volumes from the measurements; in place.
 
     Args:
@@ -171,12 +171,14 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         seed: of the order of the views.
         begun: what such layers held that were filled from some of these views; used only where
             the body reaches beyond the region, as few sweeps suffice elsewhere.
+        trial: a few sweeps from nothing will do.
     """
     schedule = WITHIN
     if any(layer.support.any() for layer in layers[1:]):
-        schedule = BEYOND if begun is None else AGAIN
-        for layer, other in zip(layers, begun or [], strict=False):
-            layer.begin_with(other)
+        if not trial:
+            schedule = BEYOND if begun is None else AGAIN
+            for layer, volume in zip(layers, begun or [], strict=False):
+                layer.begin_with(volume)
         region = layers[0].grid
         measurements = [m.coarser(binning(m.view, region.region.center, region.spacing[0]))
                         for m in measurements]

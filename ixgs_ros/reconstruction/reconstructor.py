@@ -424,10 +424,10 @@ class Reconstructor:
 
     def _fresh(self, region: Region, used: np.ndarray,
                prior: tuple[Body, Region] | None = None,
-               begun: list[np.ndarray] | None = None) -> Solution:
+               begun: list[np.ndarray] | None = None, trial: bool = False) -> Solution:
         measurements = [self._measured(s, region) for s in self._shots]
         return Solution.fresh(self._projector, measurements, region, self.config, used, prior,
-                              begun)
+                              begun, trial)
 
     def _begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
@@ -501,14 +501,13 @@ class Reconstructor:
             return None
         others = solution.used.copy()
         others[view] = False
-        before = None
         if not clear:
             self._tried[shot_id] = self.views
-            before = self._fresh(solution.region, solution.used).misfits
-        without = self._fresh(solution.region, others)
-        if before is None or outliers.better_without(before, without.misfits, others):
-            return without
-        return None
+            with_it, without = (self._fresh(solution.region, used, trial=True).misfits
+                                for used in (solution.used, others))
+            if not outliers.better_without(with_it, without, others):
+                return None
+        return self._fresh(solution.region, others)
 
     def _report(self) -> None:
         """Bring the fits and the held-out residual up to date."""

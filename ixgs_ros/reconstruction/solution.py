@@ -63,7 +63,7 @@ class Solution:
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
               config: ReconstructionConfig, used: np.ndarray,
               prior: tuple[Body, Region] | None = None,
-              begun: list[np.ndarray] | None = None) -> Solution:
+              begun: list[np.ndarray] | None = None, trial: bool = False) -> Solution:
         """Start from coarse voxels and fit the densities.
 
         Args:
@@ -74,11 +74,12 @@ class Solution:
             used: (views,) bool, which of them make the body; at least two.
             prior: a model, and the box within which its densities are taken over.
             begun: the coarse voxels of an earlier start.
+            trial: of a start that is only compared with another.
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         chosen = np.flatnonzero(used)
         body, layers = build_body([measurements[k] for k in chosen], exposures.offsets[chosen],
-                                  region, config, begun)
+                                  region, config, begun, trial)
         if prior is not None:
             body.take_over(projector, *prior)
         if len(body.shell):

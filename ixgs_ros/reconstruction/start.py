@@ -26,7 +26,7 @@ def fine_region(region: Region) -> Region:
 
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
                config: ReconstructionConfig, begun: list[np.ndarray] | None = None,
-               ) -> tuple[Body, list[np.ndarray]]:
+               trial: bool = False) -> tuple[Body, list[np.ndarray]]:
     """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
@@ -35,6 +35,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
         region: of the volume.
         config: caps, extent and seed.
         begun: the coarse voxels of an earlier start, if there was one.
+        trial: of a start that is only compared with another.
     """
     model = config.model
     box = fine_region(region)
@@ -42,7 +43,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     layers = [inner]
     if model.shell_share > 0:
         layers.append(coarse.outer_layer(measurements, offsets, box, model.shell_extent))
-    coarse.solve(layers, measurements, offsets, config.seed, begun)
+    coarse.solve(layers, measurements, offsets, config.seed, begun, trial)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
     count = int((1.0 - share) * model.max_gaussians)
