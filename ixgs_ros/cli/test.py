@@ -1,6 +1,8 @@
 """Check the code: ruff, then mypy, then pytest. Other arguments go to pytest, such as -k NAME.
 
-Tests that take minutes are left out; -m slow runs them.
+Tests that take minutes are left out; -m slow runs them. Without arguments the tests of the core,
+which only compute, run side by side, one process a core; all others, which start processes or look
+at the clock, one after the other.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.locate import checkout
 
 PASSES_ON = True
+
+SIDE_BY_SIDE = ('acquisition', 'bench', 'core', 'gaussians', 'geometry', 'reconstruction',
+                'simulation', 'standardization', 'volume')
+# One process with a model and compiled kernels takes up to 2 GB.
+MOST_PROCESSES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,5 +43,14 @@ def run(args: argparse.Namespace) -> int:
         raise CliError('the tests come with a source checkout; this is an installation')
     clean = _module('ruff', ['check', '.'], root)
     typed = _module('mypy', [], root)
-    passed = _module('pytest', args.rest, root)
+    passed = _module('pytest', args.rest, root) if args.rest else _all_tests(root)
     return ExitCode.DONE if clean and typed and passed else ExitCode.OUR_FAULT
+
+
+def _all_tests(root: Path) -> bool:
+    processes = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+    core = [f'test/{name}' for name in SIDE_BY_SIDE]
+    # loadfile: tests of a file share what its fixtures have computed.
+    passed = _module('pytest', [*core, f'--numprocesses={processes}', '--dist=loadfile'], root)
+    rest = [f'--ignore={folder}' for folder in core]
+    return _module('pytest', rest, root) and passed
