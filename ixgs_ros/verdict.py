@@ -25,6 +25,7 @@ class Code(str, Enum):
     MOVING = 'MOVING'
     OUT_OF_VIEW = 'OUT_OF_VIEW'
     INCONSISTENT = 'INCONSISTENT'
+    OUT_OF_DOMAIN = 'OUT_OF_DOMAIN'
     OVERLOAD = 'OVERLOAD'
 
     @property

@@ -88,8 +88,18 @@ def _parameters(sections: list[Section]) -> Parameters:
     if frames[0] != frames[1]:
         raise ParameterError('reference_frame: expected the same for acquisition and '
                              f'reconstructor, got {frames[0]!r} and {frames[1]!r}')
+    _check_quantity(parameters)
     parameters.reconstructor.lps_from_reference.transform()
     return parameters
+
+
+def _check_quantity(parameters: Parameters) -> None:
+    """Raise if the network's bone would come to a reconstructor that refuses it."""
+    mode, quantity = parameters.standardizer.mode, parameters.reconstructor.quantity
+    if mode != 'physics' and quantity != 'bone':
+        raise ParameterError(f"quantity: expected 'bone' for the reconstructor, since the "
+                             f'standardizer has mode {mode!r} and passes on bone; got '
+                             f'{quantity!r}')
 
 
 def read_sections(path: Path) -> list[Section]:

@@ -32,9 +32,19 @@ class PhysicsConfig:
 
 @dataclass(frozen=True)
 class StandardizerConfig:
-    """Which pixels of a shot take part."""
+    """Which pixels of a shot take part, and what its line integrals are to be of."""
+
+    mode: str = setting(
+        'physics', 'what is passed on: line integrals of attenuation as the physics gives them, '
+        'those of bone alone as the network predicts them, or both',
+        choices=('physics', 'network', 'both'))
+    weights: str = setting(
+        '', 'file of the trained network (.safetensors); empty = the one that comes along')
 
     collimator: str = setting(
         'automatic', 'mask what lies outside the collimator', choices=('automatic', 'none'))
     dead_pixels: bool = setting(
         True, 'mask pixels, rows and columns that stand out from all their neighbours')
+    metal: str = setting(
+        'keep', 'screws, wires and instruments: taken like bone, or masked',
+        choices=('keep', 'mask'))

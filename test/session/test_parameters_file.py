@@ -73,6 +73,15 @@ def test_names_match_as_in_rcl(pattern, node, matches):
     assert Section(pattern, {}).matches(node) is matches
 
 
+@pytest.mark.parametrize('mode', ['network', 'both'])
+def test_bone_needs_a_reconstructor_that_takes_it(load, mode):
+    with pytest.raises(ParameterError, match=f"quantity: expected 'bone'.*mode '{mode}'"):
+        load(f'standardizer: {{ros__parameters: {{mode: {mode}}}}}')
+    parameters = load('reconstructor: {ros__parameters: {quantity: bone}}\n'
+                      f'standardizer: {{ros__parameters: {{mode: {mode}}}}}')
+    assert parameters.standardizer.mode == mode
+
+
 @pytest.mark.parametrize('text, words', [
     ('/**: {ros__parameters: {air_count: 1.0}}', "'air_count'; did you mean 'air_counts'"),
     ('/**: {ros__parameters: {tf: {maxgap: 0.1}}}', "'tf.maxgap'; did you mean 'tf.max_gap'"),

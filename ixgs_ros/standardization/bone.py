@@ -1,0 +1,78 @@
+"""The learned half of the standardization: line integrals of bone alone, with a confidence.
+
+The network needs torch, which only the modes 'network' and 'both' load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ixgs_ros.geometry import RigidTransform, View
+from ixgs_ros.parameters import ParameterError
+from ixgs_ros.shot import Shot
+from ixgs_ros.standardization.weights import photon_weights
+from ixgs_ros.verdict import Code, Refusal
+
+SHIPPED = Path(__file__).with_name('network') / 'bone.safetensors'
+WARM_UP_PIXELS = 128
+
+
+class BoneStandardizer:
+    """A trained network, loaded and verified.
+
+    Args:
+        weights: file of the network; empty for the one that comes with the package.
+
+    Raises:
+        ParameterError: there is no such file, it holds no such network, or torch is not there.
+    """
+
+    def __init__(self, weights: str = '') -> None:
+        path = Path(weights) if weights else SHIPPED
+        if not path.is_file():
+            known = 'the network that comes along is' if not weights else f'{weights} is'
+            raise ParameterError(f'weights: {known} not there ({path}); expected a file made by '
+                                 'ixgs train-standardizer, or the mode physics')
+        try:
+            from ixgs_ros.standardization.network.inference import (  # type: ignore
+                BoneNetwork,
+            )
+        except ImportError as error:
+            raise ParameterError(f'mode: the network needs torch, which cannot be imported '
+                                 f'({error}); expected it installed, or the mode physics'
+                                 ) from error
+        try:
+            self._network: Any = BoneNetwork.load(path)
+        except (ValueError, OSError) as error:
+            raise ParameterError(f'weights: {path}: {error}') from error
+
+    def warm_up(self) -> None:
+        """Standardize an empty image, so that the first shot is quick."""
+        size, middle = WARM_UP_PIXELS, (WARM_UP_PIXELS - 1) / 2
+        k = np.array([[4.0 * size, 0, middle], [0, 4.0 * size, middle], [0, 0, 1]])
+        view = View(k, RigidTransform(np.eye(3), np.array([0.0, 0.0, -0.6])), size, size)
+        self._network.standardize(np.ones((size, size), np.float32),
+                                  np.ones((size, size), dtype=bool), view)
+
+    def standardize(self, shot: Shot, usable: np.ndarray) -> Shot:
+        """Return the shot's bone, weighted with the photons and the network's confidence.
+
+        The exposure is the network's matter, so what it adds to the bone is known: nothing.
+
+        Args:
+            shot: of attenuation; its line integrals as the physics gives them.
+            usable: (H, W) bool, the pixels that take part.
+
+        Raises:
+            Refusal: OUT_OF_DOMAIN if the image is unlike all that the network was trained with.
+        """
+        found = self._network.standardize(shot.line_integrals, usable, shot.view)
+        if found.reason:
+            raise Refusal(Code.OUT_OF_DOMAIN, found.reason)
+        weights = photon_weights(shot.line_integrals, usable) * found.confidence
+        return replace(shot, line_integrals=found.bone, weights=weights, quantity='bone',
+                       exposure_offset=0.0)
