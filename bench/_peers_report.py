@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-import platform
 from statistics import median
 from typing import NamedTuple
 
+from _machine import machine
 from _peers_methods import METHODS, REFERENCE
 
 # A checkpoint counts for a moment that it misses by no more than this share.
@@ -28,7 +28,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One volume of one method: CPU seconds and agreement inside the sphere of 76 mm."""
+    """One volume of one method: CPU seconds and agreement inside the sphere of 76 mm.
+
+    ``engine`` is the date of the engine's last commit when it was measured, or empty.
+    """
 
     scene: str
     condition: str
@@ -39,6 +42,7 @@ class Row:
     psnr_db: float
     rmse_hu: float
     ssim: float
+    engine: str = ''
 
     @property
     def cell(self) -> Cell:
@@ -97,7 +101,7 @@ class Rows:
 def _row(record: dict[str, str]) -> Row:
     numbers = {name: float(record[name]) for name in ('seconds', 'psnr_db', 'rmse_hu', 'ssim')}
     return Row(record['scene'], record['condition'], int(record['views']), int(record['seed']),
-               record['method'], **numbers)
+               record['method'], **numbers, engine=record.get('engine') or '')
 
 
 def at(rows: Sequence[Row], seconds: float) -> Row | None:
@@ -106,8 +110,8 @@ def at(rows: Sequence[Row], seconds: float) -> Row | None:
 
 
 def summary(rows: Rows, problem: tuple[str, str, int], method: str,
-            share: float) -> tuple[str, int] | None:
-    """Return the medians over seeds at a share of the reference's seconds, and how many seeds.
+            share: float) -> tuple[str, list[Row]] | None:
+    """Return the medians over seeds at a share of the reference's seconds, and what they are of.
 
     Args:
         rows: all.
@@ -125,15 +129,12 @@ def summary(rows: Rows, problem: tuple[str, str, int], method: str,
         return None
     return (f'{median(row.psnr_db for row in found):.2f} / '
             f'{median(row.rmse_hu for row in found):.0f} / '
-            f'{median(row.ssim for row in found):.3f}'), len(found)
+            f'{median(row.ssim for row in found):.3f}'), found
 
 
-def machine() -> str:
-    """Return the processor's name and the number of cores."""
-    cpuinfo = Path('/proc/cpuinfo')
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
-    return f'{models[0] if models else platform.machine()}, {max(1, len(models))} cores'
+def names(rows: Iterable[Row], field: str) -> str:
+    """Return what the rows have in a field, each once, in order."""
+    return ', '.join(sorted({str(getattr(row, field)) or 'unknown' for row in rows}))
 
 
 def markdown(rows: Rows) -> str:
@@ -141,22 +142,22 @@ def markdown(rows: Rows) -> str:
     lines = ['# Reconstruction against its peers', '',
              f'{machine()}. Medians over the seeds of dB / HU / SSIM inside 76 mm, at a fifth of '
              "the CPU seconds (all threads) that ITK-RTK's SART with TV takes, and at all of "
-             'them; – where a method had no volume yet. What was measured of each seed is in '
-             'peers.csv; what the conditions and methods are, in bench/_peers_scenes.py and '
-             'bench/_*_peer.py.', '',
-             '| scene | condition | views | seeds | CPU-s | method | a fifth | all |',
-             '|---|---|---|---|---|---|---|---|']
+             'them; – where a method had no volume yet. The engine is named by the date of '
+             'its last commit. What was measured of each seed is in peers.csv; what the '
+             'conditions and methods are, in bench/_peers_scenes.py and bench/_*_peer.py.', '',
+             '| scene | condition | views | seeds | engine | CPU-s | method | a fifth | all |',
+             '|---|---|---|---|---|---|---|---|---|']
     for problem in sorted({cell[:3] for cell in rows.cells()}):
         references = [rows.of(cell, REFERENCE) for cell in rows.cells() if cell[:3] == problem]
         seconds = [found[-1].seconds for found in references if found]
         for method in METHODS if seconds else ():
             early, late = (summary(rows, problem, method, share) for share in MOMENTS)
             if early or late:
-                seeds = max(found[1] for found in (early, late) if found)
+                used = [row for found in (early, late) if found for row in found[1]]
                 scene, condition, views = problem
-                lines.append(f'| {scene} | {condition} | {views} | {seeds} | '
-                             f'{median(seconds):.0f} | {method} | {early[0] if early else "–"} | '
-                             f'{late[0] if late else "–"} |')
+                lines.append(f'| {scene} | {condition} | {views} | {names(used, "seed")} | '
+                             f'{names(used, "engine")} | {median(seconds):.0f} | {method} | '
+                             f'{early[0] if early else "–"} | {late[0] if late else "–"} |')
     return '\n'.join([*lines, ''])
 
 
