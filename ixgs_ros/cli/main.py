@@ -26,13 +26,15 @@ SUBCOMMANDS = {
     'demo': 'the whole way on a real CT: simulated C-arm, nodes, volume, pictures, figures',
     'run': 'start the nodes, for a live rig or a bag that plays',
     'simulate': 'record the shots of a tracked C-arm about a CT as a bag',
+    'standardize': 'DICOM X-ray images to line integrals, of attenuation or of bone alone',
     'replay': 'reconstruct a recorded bag, through the nodes or offline',
     'bench': 'compare quality and speed with other methods',
     'test': 'check the code: ruff, mypy, pytest',
 }
 
+WIDTH = max(map(len, SUBCOMMANDS))
 EPILOG = ('subcommands:\n'
-          + '\n'.join(f'  {name:10} {text}' for name, text in SUBCOMMANDS.items())
+          + '\n'.join(f'  {name:{WIDTH}} {text}' for name, text in SUBCOMMANDS.items())
           + '\n\nixgs NAME --help says more. Exit codes: 0 done; 1 our fault; 2 the input or the '
           'call is\nwrong; 3 no shot was accepted. Research use only; not a medical device.')
 

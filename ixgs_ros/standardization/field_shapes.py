@@ -14,6 +14,7 @@ OUTLINE_POINTS = 72    # of the outline take part in the search for a circle
 TRIPLES = 300          # of points are tried as circles
 MIN_TURN = 0.02        # radians (twice) by which a rectangle differs from an upright one
 INLIER_DISTANCE = 1.5  # pixels
+BEYOND = 4.0           # pixels that a side at the image's border is moved out of sight
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def fit_shapes(region: np.ndarray) -> list[Shape]:
                                    cv2.CHAIN_APPROX_NONE)
     outline = np.concatenate(contours)
     hull = cv2.convexHull(outline)
-    rectangles = [_upright_rectangle(hull)]
+    rectangles = [_upright_rectangle(hull, region.shape)]
     turned = _rectangle(hull)
     if abs(np.sin(2 * turned.angle)) > MIN_TURN:
         rectangles.append(turned)
@@ -102,10 +103,19 @@ def fit_shapes(region: np.ndarray) -> list[Shape]:
     return [*rectangles, circle, *(Overlap(circle, rectangle) for rectangle in rectangles)]
 
 
-def _upright_rectangle(hull: np.ndarray) -> Rectangle:
-    """Return the smallest rectangle along rows and columns; its outer pixels lie half inside."""
-    x, y, width, height = cv2.boundingRect(hull)
-    return Rectangle(x + (width - 1) / 2, y + (height - 1) / 2, width / 2, height / 2, 0.0)
+def _upright_rectangle(hull: np.ndarray, size: tuple[int, ...]) -> Rectangle:
+    """Return the smallest rectangle along rows and columns; its outer pixels lie half inside.
+
+    A side at the image's border is the image's, not the field's, and is moved out of sight: no
+    penumbra is taken from there.
+    """
+    height, width = size
+    x, y, across, down = cv2.boundingRect(hull)
+    left, top = x - 0.5 - BEYOND * (x == 0), y - 0.5 - BEYOND * (y == 0)
+    right = x + across - 0.5 + BEYOND * (x + across == width)
+    bottom = y + down - 0.5 + BEYOND * (y + down == height)
+    return Rectangle((left + right) / 2, (top + bottom) / 2, (right - left) / 2,
+                     (bottom - top) / 2, 0.0)
 
 
 def _rectangle(hull: np.ndarray) -> Rectangle:
