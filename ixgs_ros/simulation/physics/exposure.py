@@ -27,7 +27,8 @@ class Exposed:
     Args:
         line_integrals: (H, W) float32, no unit: ``-ln(I / I0)`` with all that is wrong with it;
             finite everywhere.
-        mask: (H, W) bool: inside the collimator, not saturated, not known to be defective.
+        mask: (H, W) bool: inside the collimator, with signal but not saturated, not known to be
+            defective.
         kvp: tube voltage, kV.
     """
 
@@ -51,7 +52,8 @@ def expose_shot(shot: MaterialShot, physics: Physics, rng: np.random.Generator) 
     y = through_vendor(signal, air, physics, pitch)
     found = signal.defective & (rng.uniform(size=depth.shape) < FOUND_DEFECTS)
     inside = depth > 0.5 + 0.5 * physics.penumbra / pitch
-    return Exposed(y, inside & ~signal.saturated & ~found, physics.kvp)
+    mask = inside & ~signal.saturated & ~found & (signal.counts > 0.0)
+    return Exposed(y, mask, physics.kvp)
 
 
 def light_on_panel(shot: MaterialShot, physics: Physics, depth: np.ndarray,
@@ -82,6 +84,11 @@ def light_on_panel(shot: MaterialShot, physics: Physics, depth: np.ndarray,
     return np.maximum(light, np.float32(1e-8))
 
 
+def photons_in_the_middle(physics: Physics, pitch: float) -> float:
+    """Return the photons a pixel of ``pitch`` metres detects where the exposure is measured."""
+    return physics.photons * (1e3 * pitch) ** 2
+
+
 def detect(light: np.ndarray, physics: Physics, pitch: float,
            rng: np.random.Generator) -> tuple[panel.Signal, float]:
     """Return the panel's signal, and the counts that air would give.
@@ -92,7 +99,7 @@ def detect(light: np.ndarray, physics: Physics, pitch: float,
         pitch: of the pixels, metres.
         rng: draws photons and defects.
     """
-    target = physics.photons * (1e3 * pitch) ** 2
+    target = photons_in_the_middle(physics, pitch)
     air = target / panel.measured_mean(light)
     counts = panel.quantum_noise(light * np.float32(air), physics.swank, rng)
     counts = blur.panel_blur(counts, physics.panel_mtf)
@@ -107,7 +114,8 @@ def through_vendor(signal: panel.Signal, air: float, physics: Physics,
                    pitch: float) -> np.ndarray:
     """Return line integrals (H, W) float32 from what the vendor stores of a signal.
 
-    The brightest pixel becomes white. The undoing knows the table's kind, not quite its exponent;
+    The brightest pixel becomes white, and black lies some way below the mean that the automatic
+    exposure keeps. The undoing knows the table's kind, not quite its exponent;
     scale and offset that remain are those of an exposure that is not quite known.
 
     Args:
@@ -116,13 +124,15 @@ def through_vendor(signal: panel.Signal, air: float, physics: Physics,
         physics: the numbers of the exposure.
         pitch: of the pixels, metres.
     """
-    brightest = float(signal.counts.max())
-    shown = vendor.look_up(signal.counts / np.float32(brightest), physics.gamma, physics.window)
+    brightest = float(signal.counts[~signal.defective].max(initial=1.0))
+    middle = photons_in_the_middle(physics, pitch)
+    window = min(float(np.log(brightest / middle)) + physics.window, MAX_LINE_INTEGRAL)
+    shown = vendor.look_up(signal.counts / np.float32(brightest), physics.gamma, window)
     shown = vendor.enhance(shown, physics.enhancement, physics.enhancement_width / pitch)
     bits, inverted = round(physics.bits), physics.inverted >= 0.5
     seen = vendor.read(vendor.stored(shown, bits, inverted), bits, inverted)
     assumed = physics.gamma * (1.0 if physics.gamma == 1.0 else physics.gamma_error)
-    y = vendor.undo_look_up(seen, assumed, physics.window)
+    y = vendor.undo_look_up(seen, assumed, window)
     y += np.float32(np.log(air / brightest))
     y *= np.float32(physics.scale_error)
     y += np.float32(physics.exposure_error)

@@ -108,11 +108,11 @@ class Physics:
                            chance=0.25, least=0.0)
     motion_angle: float = ranged(0.0, 0.0, math.pi, 'direction of the motion, radians')
 
-    photons: float = ranged(1e10, 200.0, 5e4, 'detected photons per mm² in the middle of the '
+    photons: float = ranged(1e10, 400.0, 5e4, 'detected photons per mm² in the middle of the '
                             'field, kept by the automatic exposure', logarithmic=True, least=1.0)
     swank: float = ranged(1.0, 0.7, 0.95, 'share of the quanta that the noise is as if of',
                           least=0.1, most=1.0)
-    electronic: float = ranged(0.0, 1.0, 20.0, 'electronic noise, photons per mm of pixel',
+    electronic: float = ranged(0.0, 1.0, 15.0, 'electronic noise, photons per mm of pixel',
                                logarithmic=True, least=0.0)
     panel_mtf: float = ranged(1.0, 0.2, 0.95, "modulation transfer of the panel at the image's "
                               'Nyquist frequency, beside that of the pixel', least=0.0, most=1.0)
@@ -129,8 +129,8 @@ class Physics:
 
     gamma: float = ranged(1.0, 0.02, 1.0, "exponent of the vendor's look-up table; 1 = linear, "
                           'towards 0 = logarithmic', chance=0.5, least=0.01)
-    window: float = ranged(14.0, 4.5, 9.0, 'range of line integrals that the look-up table keeps',
-                           chance=0.5, least=2.0)
+    window: float = ranged(14.0, 2.0, 5.0, 'line integrals from the mean in the middle to black',
+                           chance=0.5, least=1.0)
     enhancement: float = ranged(0.0, 0.2, 1.5, 'unsharp masking: how much of the detail is added',
                                 chance=0.3, least=0.0)
     enhancement_width: float = ranged(0.003, 0.001, 0.01, 'what counts as detail: standard '

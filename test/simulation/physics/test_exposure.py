@@ -81,6 +81,25 @@ def test_any_effect_may_lie_beyond_its_range(effect, rng):
     assert exposed.mask.any()
 
 
+def test_a_stuck_pixel_does_not_dim_the_picture(rng):
+    clean, flawed = (expose_shot(body(), Physics(dead_pixels=share), rng)
+                     for share in (0.0, 0.01))
+    assert np.median(np.abs(flawed.line_integrals - clean.line_integrals)) < 0.01
+    assert 0.0 < (~flawed.mask).mean() < 0.02
+
+
+def test_black_lies_where_the_window_ends(rng):
+    exposed = expose_shot(body(), Physics(window=0.2), rng)
+    middle = exposed.line_integrals[32, 32]
+    assert exposed.line_integrals.max() < middle + 0.6
+
+
+def test_pixels_without_signal_are_masked(rng):
+    exposed = expose_shot(slab(water=200.0), Physics(photons=0.2, electronic=5.0), rng)
+    assert 0.2 < exposed.mask.mean() < 0.8
+    assert (exposed.line_integrals[~exposed.mask] > exposed.line_integrals[exposed.mask].max()).all()
+
+
 def test_exposures_differ_and_stay_finite(rng):
     shot = body()
     shots = [expose_shot(shot, draw_physics(rng, widening=0.1), rng) for _ in range(40)]
