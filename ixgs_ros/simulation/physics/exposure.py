@@ -27,7 +27,7 @@ class Exposed:
     Args:
         line_integrals: (H, W) float32, no unit: ``-ln(I / I0)`` with all that is wrong with it;
             finite everywhere.
-        mask: (H, W) bool: inside the collimator, with signal but not saturated, not known to be
+        mask: (H, W) bool: inside the collimator, neither black nor saturated, not known to be
             defective.
         kvp: tube voltage, kV.
     """
@@ -49,10 +49,10 @@ def expose_shot(shot: MaterialShot, physics: Physics, rng: np.random.Generator) 
     depth = field.opening_depth(physics, shot.view.height, shot.view.width)
     light = light_on_panel(shot, physics, depth, pitch)
     signal, air = detect(light, physics, pitch, rng)
-    y = through_vendor(signal, air, physics, pitch)
+    y, black = through_vendor(signal, air, physics, pitch)
     found = signal.defective & (rng.uniform(size=depth.shape) < FOUND_DEFECTS)
     inside = depth > 0.5 + 0.5 * physics.penumbra / pitch
-    mask = inside & ~signal.saturated & ~found & (signal.counts > 0.0)
+    mask = inside & ~signal.saturated & ~found & ~black
     return Exposed(y, mask, physics.kvp)
 
 
@@ -111,8 +111,8 @@ def detect(light: np.ndarray, physics: Physics, pitch: float,
 
 
 def through_vendor(signal: panel.Signal, air: float, physics: Physics,
-                   pitch: float) -> np.ndarray:
-    """Return line integrals (H, W) float32 from what the vendor stores of a signal.
+                   pitch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return line integrals (H, W) float32 of what the vendor stores, and what is black in it.
 
     The brightest pixel becomes white, and black lies some way below the mean that the automatic
     exposure keeps. The undoing knows the table's kind, not quite its exponent;
@@ -136,4 +136,4 @@ def through_vendor(signal: panel.Signal, air: float, physics: Physics,
     y += np.float32(np.log(air / brightest))
     y *= np.float32(physics.scale_error)
     y += np.float32(physics.exposure_error)
-    return np.minimum(y, np.float32(MAX_LINE_INTEGRAL))
+    return np.minimum(y, np.float32(MAX_LINE_INTEGRAL)), seen <= 0.0
