@@ -1,0 +1,101 @@
+"""Whether an image is like those that the network was trained on: a few statistics with names.
+
+A network answers whatever it is asked. What is unlike all that it has seen (negative pictures, air,
+black frames, another modality) is told by a statistic that lies outside the range of the training
+images, and by its name and value. This finds gross misuse only: an image within all ranges may
+still be one that the network does badly on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ixgs_ros.standardization.network.inputs import Scaled
+
+# What the statistics are called in a message.
+NAMES = {
+    'level': 'median line integral',
+    'spread': 'spread of the line integrals (5 to 95 %)',
+    'detail': 'contrast of fine detail',
+    'crests': 'share of bright over dark fine detail (negative picture?)',
+    'field': 'usable share of the image',
+    'width': 'width of the image at the network\'s pixel size (px)',
+}
+# Ranges hold this share of the training images in the middle, and a part of their width more to
+# either side; what was positive in all of them stays so: at least half of the least.
+INNER, WIDER = 0.998, 0.25
+LEAST_PIXELS = 64
+
+
+def statistics(scaled: Scaled) -> dict[str, float]:
+    """Return the statistics of an image at the network's pixel size, by the names of NAMES.
+
+    Raises:
+        ValueError: hardly any pixel is usable.
+    """
+    image, mask = scaled.line_integrals, scaled.mask
+    values = image[mask]
+    if values.size < LEAST_PIXELS:
+        raise ValueError(f'{values.size} usable pixels at the network\'s pixel size; expected at '
+                         f'least {LEAST_PIXELS}')
+    low, middle, high = np.percentile(values, [5.0, 50.0, 95.0])
+    fine = _fine_detail(image, mask)
+    return {'level': float(middle), 'spread': float(high - low),
+            'detail': float(np.abs(fine).mean()),
+            'crests': float(np.cbrt(np.mean(fine ** 3)) / (fine.std() + 1e-6)),
+            'field': float(mask.mean()), 'width': float(max(mask.shape))}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The ranges of the statistics over the training images.
+
+    Args:
+        ranges: (low, high) by name; a statistic without a range is not asked.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        # JSON has lists only.
+        object.__setattr__(self, 'ranges', {name: (low, high)
+                                            for name, (low, high) in self.ranges.items()})
+        for name, (low, high) in self.ranges.items():
+            if name not in NAMES or not low <= high:
+                raise ValueError(f'expected a range of one of {", ".join(NAMES)}, got {name} '
+                                 f'from {low} to {high}')
+
+    @classmethod
+    def of(cls, samples: list[dict[str, float]]) -> Domain:
+        """Return the ranges of training images' statistics."""
+        ranges = {}
+        for name in NAMES:
+            values = np.array([sample[name] for sample in samples])
+            low, high = np.quantile(values, [0.5 - INNER / 2, 0.5 + INNER / 2])
+            margin = WIDER * (high - low) + 1e-3
+            ranges[name] = (float(max(low - margin, 0.5 * low if low > 0.0 else -np.inf)), float(high + margin))
+        return cls(ranges)
+
+    def complaint(self, scaled: Scaled) -> str:
+        """Return why an image is unlike the training images; empty if it is like them."""
+        try:
+            found = statistics(scaled)
+        except ValueError as error:
+            return str(error)
+        for name, (low, high) in self.ranges.items():
+            if not low <= found[name] <= high:
+                return (f'{NAMES[name]} is {found[name]:.3g}; expected {low:.3g} to {high:.3g}, '
+                        'as in the images that the network was trained on')
+        return ''
+
+
+def _fine_detail(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the differences from the mean around each usable pixel, without the mask's edge."""
+    weights = mask.astype(np.float32)
+    around = cv2.GaussianBlur(image, (0, 0), 3.0)
+    share = np.maximum(cv2.GaussianBlur(weights, (0, 0), 3.0), 1e-3)
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return (image - around / share)[inside if inside.any() else mask]

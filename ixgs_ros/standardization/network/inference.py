@@ -1,0 +1,101 @@
+"""A trained network at work: line integrals in, bone line integrals with a confidence out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from ixgs_ros.geometry.view import View
+from ixgs_ros.standardization.network.inputs import channels_of, padded, Scaled, scale_to_network
+from ixgs_ros.standardization.network.weights import load_weights, Weights
+
+SHIPPED = Path(__file__).with_name('bone.safetensors')
+# Below this line integral there is no body to speak of and no share is taken.
+LEAST_BODY = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Standardized:
+    """What the network makes of a shot.
+
+    Args:
+        bone: (H, W) float32, line integrals of the bone; 0 where masked.
+        confidence: (H, W) float32 in [0, 1]; 0 where masked.
+        reason: why the shot is unlike those that the network was trained on; empty if it is not.
+    """
+
+    bone: np.ndarray
+    confidence: np.ndarray
+    reason: str = ''
+
+
+class BoneNetwork:
+    """Shot in, bone out; a pure function of the shot.
+
+    Args:
+        weights: the trained network with its domain and gate.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self._generator = weights.generator.eval()
+        self.config = weights.generator.config
+
+    @classmethod
+    def load(cls, path: str | Path = SHIPPED) -> BoneNetwork:
+        """Read and check a weights file.
+
+        Raises:
+            WeightsError: it is missing, damaged, or of another kind or version.
+        """
+        return cls(load_weights(Path(path)))
+
+    def standardize(self, line_integrals: np.ndarray, mask: np.ndarray, view: View
+                    ) -> Standardized:
+        """Return the bone line integrals of a shot.
+
+        The network works at its own pixel size. What it finds is the share of the line integral
+        that is bone: the share is interpolated, and multiplied with the line integrals as they
+        are. So a larger image costs no more, and keeps its detail.
+
+        Args:
+            line_integrals: (H, W) float32, of the physics stage.
+            mask: (H, W) bool, usable pixels.
+            view: its K says how wide a pixel is seen.
+
+        Raises:
+            ValueError: the shapes are not the view's.
+        """
+        shape = (view.height, view.width)
+        if line_integrals.shape != shape or mask.shape != shape:
+            raise ValueError(f'expected line integrals and mask of shape {shape} as the view, got '
+                             f'{line_integrals.shape} and {mask.shape}')
+        scaled = scale_to_network(line_integrals, mask, float(view.intrinsics[:2].mean()),
+                                  self.config)
+        share, presence = self._infer(scaled)
+        bone = np.maximum(line_integrals, 0.0) * _enlarged(share, shape)
+        confidence = np.abs(2.0 * _enlarged(presence, shape) - 1.0)
+        return Standardized(np.where(mask, bone, 0.0).astype(np.float32),
+                            np.where(mask, confidence, 0.0).astype(np.float32),
+                            self.weights.domain.complaint(scaled))
+
+    def _infer(self, scaled: Scaled) -> tuple[np.ndarray, np.ndarray]:
+        """Return the share that is bone and the presence, (h, w) each, at the network's size."""
+        height, width = scaled.mask.shape
+        image = padded(scaled, self.config.multiple)
+        with torch.inference_mode():
+            bone, logit = self._generator(torch.from_numpy(channels_of(image, self.config))[None])
+            presence = torch.sigmoid(logit)
+            bone = torch.where(presence < self.weights.gate, 0.0, bone)
+        found = bone[0, 0, :height, :width].numpy()
+        share = np.where(scaled.line_integrals > LEAST_BODY,
+                         found / np.maximum(scaled.line_integrals, LEAST_BODY), 0.0)
+        return share.astype(np.float32), presence[0, 0, :height, :width].numpy()
+
+
+def _enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(image, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,77 @@
+"""The network at work on whole shots: sizes, masks, domain, and what it may never do."""
+
+from __future__ import annotations
+
+import cv2
+from ellipsoids import exposed
+import numpy as np
+import pytest
+
+from ixgs_ros.standardization.network.dataset import Example
+from ixgs_ros.standardization.network.finishing import camera_of
+from ixgs_ros.standardization.network.inference import BoneNetwork
+
+
+@pytest.fixture
+def network(weights):
+    return BoneNetwork(weights)
+
+
+@pytest.fixture
+def example(unseen):
+    return unseen.example(3, np.random.default_rng(2))
+
+
+def standardized(network, example):
+    return network.standardize(example.line_integrals, example.mask, camera_of(example))
+
+
+def test_bone_and_confidence_are_images_of_the_shot(network, example):
+    found = standardized(network, example)
+    assert found.bone.shape == found.confidence.shape == (64, 64)
+    assert found.bone.dtype == found.confidence.dtype == np.float32
+    assert found.reason == ''
+    assert found.confidence.min() >= 0.0 and found.confidence.max() <= 1.0
+
+
+def test_masked_pixels_have_no_bone_and_do_not_matter(network, example):
+    mask = example.mask.copy()
+    mask[20:30, 10:20] = False
+    spoilt = np.where(mask, example.line_integrals, np.nan).astype(np.float32)
+    found = network.standardize(spoilt, mask, camera_of(example))
+    assert (found.bone[~mask] == 0.0).all() and (found.confidence[~mask] == 0.0).all()
+    assert np.isfinite(found.bone).all()
+
+
+def test_there_is_no_bone_in_air_and_never_more_than_the_gain_allows(network, shots):
+    for index in range(10):
+        image, mask = exposed(shots[index], np.random.default_rng(index))
+        found = standardized(network, Example(image, mask, shots[index].bone, 3.4 * 64))
+        limit = network.config.gain * np.maximum(image, 0.0)
+        # The share is interpolated: a little more where the line integral falls steeply.
+        assert (found.bone <= 1.5 * limit + 1e-6).all()
+        assert (found.bone[image <= 0.0] == 0.0).all()
+
+
+def test_a_larger_image_of_the_same_scene_gives_the_same_bone(network, example):
+    large = Example(*(cv2.resize(array.astype(np.float32), (192, 192)) for array in
+                      (example.line_integrals, example.mask, example.bone)), 3 * example.focal)
+    found = standardized(network, Example(large.line_integrals, large.mask > 0.5, large.bone,
+                                          large.focal)).bone
+    small = cv2.resize(found, (64, 64), interpolation=cv2.INTER_AREA)
+    inner = np.s_[8:-8, 8:-8]
+    expected = standardized(network, example).bone
+    assert np.abs(small - expected)[inner].mean() < 0.1 * expected[inner].mean()
+
+
+def test_what_is_no_shot_is_said_to_be_none(network, example):
+    image, mask, view = example.line_integrals, example.mask, camera_of(example)
+    for wrong, words in ((0.0 * image, 'spread'), (0.0 * image + 5.0, 'spread'),
+                         (image + 30.0, 'median'), (20.0 * image, 'expected')):
+        assert words in network.standardize(wrong, mask, view).reason
+    assert 'usable pixels' in network.standardize(image, np.zeros_like(mask), view).reason
+
+
+def test_a_shot_of_another_size_than_its_view_is_an_error(network, example):
+    with pytest.raises(ValueError, match=r'shape \(64, 64\) as the view, got \(32, 64\)'):
+        network.standardize(example.line_integrals[:32], example.mask, camera_of(example))

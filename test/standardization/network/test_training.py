@@ -1,0 +1,92 @@
+"""Training repeats to the bit, goes on where it was, and learns."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ixgs_ros.parameters import build
+from ixgs_ros.standardization.network.checkpoint import (
+    CheckpointError, load_checkpoint, save_checkpoint)
+from ixgs_ros.standardization.network.config import TrainingConfig
+from ixgs_ros.standardization.network.finishing import bone_by, evaluate, sample
+from ixgs_ros.standardization.network.inference import BoneNetwork
+from ixgs_ros.standardization.network.schedule import Budget, one_cycle
+from ixgs_ros.standardization.network.training import Trainer
+
+from conftest import SMALL
+
+
+def trained(config, examples, steps, seed=5, until=None):
+    trainer = Trainer(config, examples, seed)
+    while trainer.step < (until or steps):
+        trainer.take_step(trainer.step / steps)
+    return trainer
+
+
+def assert_equal_weights(first, second):
+    for name, tensor in first.average.state_dict().items():
+        assert torch.equal(tensor, second.average.state_dict()[name]), name
+
+
+@pytest.fixture(scope='module')
+def adversarial_config():
+    return build(TrainingConfig, {**SMALL, 'loss.adversarial': 0.05})
+
+
+def test_two_runs_end_with_the_same_weights(small_config, examples):
+    assert_equal_weights(trained(small_config, examples, 20), trained(small_config, examples, 20))
+
+
+def test_another_seed_is_another_run(small_config, examples):
+    first, second = (trained(small_config, examples, 2, seed).average.head.weight
+                     for seed in (1, 2))
+    assert not torch.equal(first, second)
+
+
+def test_resumed_is_uninterrupted(adversarial_config, examples, tmp_path):
+    path = tmp_path / 'a.checkpoint'
+    save_checkpoint(path, trained(adversarial_config, examples, 10, until=4))
+    resumed = Trainer(adversarial_config, examples, 5)
+    load_checkpoint(path, resumed)
+    assert resumed.step == 4
+    resumed.train(Budget(steps=10), lambda trainer, terms: None)
+    assert_equal_weights(resumed, trained(adversarial_config, examples, 10))
+
+
+def test_a_checkpoint_of_other_settings_is_refused(small_config, examples, tmp_path):
+    path = tmp_path / 'a.checkpoint'
+    save_checkpoint(path, trained(small_config, examples, 10, until=1))
+    with pytest.raises(CheckpointError, match='seed = 5, expected 6'):
+        load_checkpoint(path, Trainer(small_config, examples, 6))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        load_checkpoint(path, Trainer(small_config, examples, 5))
+
+
+def test_it_learns(weights, unseen):
+    found = evaluate(bone_by(BoneNetwork(weights)), sample(unseen, 20, 0))
+    # No bone at all would be 1, 0 and 1.
+    assert found['relative_l1'] < 0.8
+    assert found['invented'] < 0.1
+    assert found['lost'] < 0.8
+
+
+def test_a_training_needs_shots_and_a_fitting_tile(small_config, examples):
+    with pytest.raises(ValueError, match='at least one shot'):
+        Trainer(small_config, [], 0)
+    with pytest.raises(ValueError, match='multiple of 4 px, got 34'):
+        Trainer(build(TrainingConfig, {**SMALL, 'tile': 34}), examples, 0)
+
+
+def test_the_rate_rises_and_falls():
+    rates = [one_cycle(progress, 1.0) for progress in (0.0, 0.05, 0.1, 0.5, 1.0)]
+    assert rates[0] < rates[1] < rates[2] == 1.0 > rates[3] > rates[4] > 0.0
+
+
+def test_a_budget_is_steps_or_time():
+    assert Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Budget(seconds=10.0).progress(10**9, 5.0) == 0.5
+    for arguments in ((), (3, 3.0)):
+        with pytest.raises(ValueError, match='either a number of steps or a time'):
+            Budget(*arguments)
