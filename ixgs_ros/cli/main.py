@@ -28,7 +28,6 @@ SUBCOMMANDS = {
     'simulate': 'record the shots of a tracked C-arm about a CT as a bag',
     'standardize': 'DICOM X-ray images to line integrals, of attenuation or of bone alone',
     'replay': 'reconstruct a recorded bag, through the nodes or offline',
-    'train-standardizer': 'train the network that turns shots into bone, or evaluate one',
     'bench': 'compare quality and speed with other methods',
     'test': 'check the code: ruff, mypy, pytest',
 }
@@ -65,7 +64,7 @@ def _load(name: str) -> ModuleType:
         known = f'expected one of {", ".join(SUBCOMMANDS)}'
         raise CliError(f'unknown subcommand {name!r}; '
                        + (f'did you mean {near[0]!r}?' if near else known))
-    return importlib.import_module(f'ixgs_ros.cli.{name.replace("-", "_")}')
+    return importlib.import_module(f'ixgs_ros.cli.{name}')
 
 
 def _parse(module: ModuleType, name: str, arguments: list[str]) -> argparse.Namespace:

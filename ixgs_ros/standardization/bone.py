@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -38,15 +37,13 @@ class BoneStandardizer:
             raise ParameterError(f'weights: {known} not there ({path}); expected a file made by '
                                  'ixgs train-standardizer, or the mode physics')
         try:
-            from ixgs_ros.standardization.network.inference import (  # type: ignore
-                BoneNetwork,
-            )
+            from ixgs_ros.standardization.network.inference import BoneNetwork
         except ImportError as error:
             raise ParameterError(f'mode: the network needs torch, which cannot be imported '
                                  f'({error}); expected it installed, or the mode physics'
                                  ) from error
         try:
-            self._network: Any = BoneNetwork.load(path)
+            self._network = BoneNetwork.load(path)
         except (ValueError, OSError) as error:
             raise ParameterError(f'weights: {path}: {error}') from error
 

@@ -11,7 +11,11 @@ import numpy as np
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.standardization.network.config import NetworkConfig, TrainingConfig
 from ixgs_ros.standardization.network.inputs import (
-    channels_of, masked_resize, Scaled, scaled_shape)
+    channels_of,
+    masked_resize,
+    Scaled,
+    scaled_shape,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,9 @@
 """Whether an image is like those that the network was trained on: a few statistics with names.
 
-A network answers whatever it is asked. What is unlike all that it has seen (negative pictures, air,
-black frames, another modality) is told by a statistic that lies outside the range of the training
-images, and by its name and value. This finds gross misuse only: an image within all ranges may
-still be one that the network does badly on.
+A network answers whatever it is asked. What is unlike all that it has seen (negative pictures,
+air, black frames, another modality) is told by a statistic that lies outside the range of the
+training images, and by its name and value. This finds gross misuse only: an image within all
+ranges may still be one that the network does badly on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMES = {
     'detail': 'contrast of fine detail',
     'crests': 'share of bright over dark fine detail (negative picture?)',
     'field': 'usable share of the image',
-    'width': 'width of the image at the network\'s pixel size (px)',
+    'width': "width of the image at the network's pixel size (px)",
 }
 # Ranges hold this share of the training images in the middle, and a part of their width more to
 # either side; what was positive in all of them stays so: at least half of the least.
@@ -39,7 +39,7 @@ def statistics(scaled: Scaled) -> dict[str, float]:
     image, mask = scaled.line_integrals, scaled.mask
     values = image[mask]
     if values.size < LEAST_PIXELS:
-        raise ValueError(f'{values.size} usable pixels at the network\'s pixel size; expected at '
+        raise ValueError(f"{values.size} usable pixels at the network's pixel size; expected at "
                          f'least {LEAST_PIXELS}')
     low, middle, high = np.percentile(values, [5.0, 50.0, 95.0])
     fine = _fine_detail(image, mask)
@@ -76,7 +76,8 @@ class Domain:
             values = np.array([sample[name] for sample in samples])
             low, high = np.quantile(values, [0.5 - INNER / 2, 0.5 + INNER / 2])
             margin = WIDER * (high - low) + 1e-3
-            ranges[name] = (float(max(low - margin, 0.5 * low if low > 0.0 else -np.inf)), float(high + margin))
+            least = 0.5 * low if low > 0.0 else -np.inf
+            ranges[name] = (float(max(low - margin, least)), float(high + margin))
         return cls(ranges)
 
     def complaint(self, scaled: Scaled) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ixgs_ros.geometry.view import View
-from ixgs_ros.standardization.network.inputs import channels_of, padded, Scaled, scale_to_network
+from ixgs_ros.standardization.network.inputs import channels_of, padded, scale_to_network, Scaled
 from ixgs_ros.standardization.network.weights import load_weights, Weights
 
 SHIPPED = Path(__file__).with_name('bone.safetensors')

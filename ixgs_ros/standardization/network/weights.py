@@ -1,8 +1,8 @@
 """The weights as one safetensors file that says what it is and can be checked.
 
-The file's metadata holds JSON texts: the network's configuration, the ranges of what it was trained
-on, its provenance (on what, how long, with which figures) and the licences of the data. A digest
-of the tensors is among them: a file that was cut or changed is refused.
+The file's metadata holds JSON texts: the network's configuration, the ranges of what it was
+trained on, its provenance (on what, how long) and the licences of the data. A digest of the
+tensors is among them: a file that was cut or changed is refused.
 """
 
 from __future__ import annotations

@@ -53,5 +53,5 @@ def small_config():
 def weights(small_config, examples):
     torch.set_num_threads(1)
     trainer = Trainer(small_config, examples, seed=0)
-    trainer.train(Budget(steps=200), lambda trainer, terms: None)
+    trainer.train(Budget(steps=150), lambda trainer, terms: None)
     return finish(trainer, {'pool': 'ellipsoids'}, {'ellipsoids': 'none needed'})

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from ixgs_ros.standardization.network.evaluation import (
-    figures, invented, lost, mean_figures, relative_l1)
+    figures,
+    invented,
+    lost,
+    mean_figures,
+    relative_l1,
+)
 
 TRUTH = np.array([[0.0, 0.01, 0.1, 0.4], [1.0, 2.0, 0.0, 5.0]])
 MASK = np.array([[True, True, True, True], [True, True, True, False]])

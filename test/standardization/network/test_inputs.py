@@ -7,7 +7,12 @@ import numpy as np
 
 from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.inputs import (
-    channels_of, masked_resize, padded, Scaled, scale_to_network)
+    channels_of,
+    masked_resize,
+    padded,
+    scale_to_network,
+    Scaled,
+)
 
 CONFIG = NetworkConfig(focal=100.0)
 

@@ -8,7 +8,11 @@ import pytest
 import torch
 
 from ixgs_ros.standardization.network.losses import (
-    adversarial_error, amplitude_error, presence_error, relative_l1)
+    adversarial_error,
+    amplitude_error,
+    presence_error,
+    relative_l1,
+)
 
 TRUTH = torch.tensor([[1.0, 0.0], [3.0, 9.0]])[None, None]
 MASK = torch.tensor([[1.0, 1.0], [1.0, 0.0]])[None, None]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from conftest import SMALL
 import pytest
 import torch
 
 from ixgs_ros.parameters import build
 from ixgs_ros.standardization.network.checkpoint import (
-    CheckpointError, load_checkpoint, save_checkpoint)
+    CheckpointError,
+    load_checkpoint,
+    save_checkpoint,
+)
 from ixgs_ros.standardization.network.config import TrainingConfig
 from ixgs_ros.standardization.network.finishing import bone_by, evaluate, sample
 from ixgs_ros.standardization.network.inference import BoneNetwork
 from ixgs_ros.standardization.network.schedule import Budget, one_cycle
 from ixgs_ros.standardization.network.training import Trainer
-
-from conftest import SMALL
 
 
 def trained(config, examples, steps, seed=5, until=None):

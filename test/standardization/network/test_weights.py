@@ -31,7 +31,7 @@ def test_what_is_written_is_read(path, weights):
     assert read.domain == weights.domain
     assert read.gate == weights.gate
     assert read.licences == {'ellipsoids': 'none needed'}
-    assert read.provenance['pool'] == 'ellipsoids' and read.provenance['steps'] == 200
+    assert read.provenance['pool'] == 'ellipsoids' and read.provenance['steps'] == 150
     for name, tensor in weights.generator.state_dict().items():
         assert torch.equal(read.generator.state_dict()[name], tensor)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-
-MODULES = ('ixgs_ros.standardization', 'ixgs_ros.standardization.network.evaluation',
-           'ixgs_ros.cli.train_standardizer')
+MODULES = ('ixgs_ros.standardization', 'ixgs_ros.standardization.network.evaluation')
 
 
 def test_it_is_imported_without_torch():
