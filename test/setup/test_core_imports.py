@@ -9,12 +9,12 @@ CORE = ('geometry', 'volume', 'gaussians', 'standardization', 'reconstruction', 
         'acquisition', 'session')
 
 # Prints which of the forbidden modules are loaded once all modules of a package are, but for the
-# float64 reference and the CUDA back end, which are what torch is for.
+# float64 reference, the CUDA back end and the standardizer's network, which are what torch is for.
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):
-    if not module.name.endswith('.reference') and '.cuda.' not in module.name:
+    if not any(part in module.name + '.' for part in ('.reference.', '.cuda.', '.network.')):
         importlib.import_module(module.name)
 forbidden = ('rclpy', 'ixgs', 'torch', 'triton', 'gsplat', 'sensor_msgs', 'geometry_msgs',
              'std_msgs', 'tf2_ros')
