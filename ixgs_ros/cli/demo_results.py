@@ -8,10 +8,9 @@ import numpy as np
 
 from ixgs_ros.cli.errors import ExitCode
 from ixgs_ros.cli.progress import say
-from ixgs_ros.cli.replay_online import report_of
+from ixgs_ros.cli.replay_online import reconstruction_of, report_of
 from ixgs_ros.cli.results import Reconstruction, write_results
 from ixgs_ros.ros.online import OnlineResult
-from ixgs_ros.ros.volume_message import message_to_volume
 from ixgs_ros.session.report import latency_statistics, Report
 from ixgs_ros.simulation import attenuation, VirtualRig
 from ixgs_ros.volume import pictures
@@ -25,10 +24,9 @@ def leave(result: OnlineResult, rig: VirtualRig, out: Path) -> int:
     """Write all results, say the figures, and return the exit code."""
     report = report_of(result)
     truth = Truth(attenuation(rig.ct.hu), rig.ct.lps_from_index)
-    if result.volume is None:
+    found = reconstruction_of(result, rig.region, rig.lps_from_reference)
+    if found is None:
         return write_results(out, report, None)
-    volume, grid = message_to_volume(result.volume)
-    found = Reconstruction(volume, grid, rig.region, rig.lps_from_reference)
     code = write_results(out, report, found, truth)
     write_pictures(found, truth, out)
     if code == ExitCode.DONE:

@@ -11,6 +11,7 @@ import numpy as np
 from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.progress import say
 from ixgs_ros.cli.results import Reconstruction, write_results
+from ixgs_ros.geometry import RigidTransform
 from ixgs_ros.ros.collector import Event, ShotOutcome
 from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.online import OnlineResult, replay_online
@@ -41,13 +42,10 @@ def online(bag: BagReader, parameters: Parameters, params_path: Path | None, out
         result = replay_online(bag, files=files, rate=rate, on_event=show)
     except (NodeDied, NoAnswer, TransitionRefused) as error:
         raise CliError(str(error), ExitCode.OUR_FAULT) from error
-    found = None
-    if result.volume is not None:
-        volume, grid = message_to_volume(result.volume)
-        size = np.array(parameters.reconstructor.region.size)
-        center = np.array(parameters.reconstructor.region.center)
-        asked = Region(center, size) if size.any() else grid.region
-        found = Reconstruction(volume, grid, asked, parameters.lps_from_reference)
+    size = np.array(parameters.reconstructor.region.size)
+    center = np.array(parameters.reconstructor.region.center)
+    found = reconstruction_of(result, Region(center, size) if size.any() else None,
+                              parameters.lps_from_reference)
     return write_results(out, report_of(result), found, truth)
 
 
@@ -61,6 +59,25 @@ def show(event: Event) -> None:
 def accepted(code: str) -> bool:
     """Whether a verdict lets the shot pass."""
     return code.startswith('ACCEPTED')
+
+
+def reconstruction_of(result: OnlineResult, region: Region | None,
+                      lps_from_reference: RigidTransform) -> Reconstruction | None:
+    """Return what a run of the nodes gave; None if there is no volume.
+
+    Args:
+        result: of the run.
+        region: what was asked for; None where it was automatic.
+        lps_from_reference: where the reference frame is in the patient.
+    """
+    if result.volume is None:
+        return None
+    volume, grid = message_to_volume(result.volume)
+    deviation = None
+    if result.deviation is not None:
+        deviation = message_to_volume(result.deviation)[0]
+    return Reconstruction(volume, grid, grid.region if region is None else region,
+                          lps_from_reference, deviation)
 
 
 def report_of(result: OnlineResult) -> Report:

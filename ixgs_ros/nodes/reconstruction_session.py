@@ -50,6 +50,7 @@ class ReconstructionSession:
         self._reconstructor = Reconstructor(config)
         self._cpu_share = config.refine.cpu_share
         self._inbox: deque[ShotMessage] = deque()
+        self._inbox_lock = threading.Lock()
         self._nudged = threading.Event()
         self._active = False
         self._paused = False
@@ -85,10 +86,11 @@ class ReconstructionSession:
 
     def offer(self, message: ShotMessage) -> bool:
         """Let a shot wait; False, and counted, if as many wait as may (``inbox``)."""
-        if len(self._inbox) >= self._config.inbox:
-            self._overloads += 1
-            return False
-        self._inbox.append(message)
+        with self._inbox_lock:
+            if len(self._inbox) >= self._config.inbox:
+                self._overloads += 1
+                return False
+            self._inbox.append(message)
         return True
 
     def set_cpu_share(self, share: float) -> None:
@@ -233,6 +235,57 @@ class ReconstructionSession:
         self._show_scene()
         self.show_status()
 
+    def remove_shot(self, shot_id: int) -> str:
+        """Forget a shot, also one that waits: all is as if it had never come.
+
+        Returns:
+            What was removed, a sentence.
+
+        Raises:
+            RequestError: no shot of this id waits or was accepted; nothing has changed.
+        """
+        waiting = self._withdraw(shot_id)
+        known = [shot for shot in self._accepted if shot.id == shot_id]
+        if not waiting and not known:
+            ids = ', '.join(str(shot.id) for shot in self._accepted) or 'none yet'
+            raise RequestError(f'expected the id of a shot that waits or was accepted ({ids}), '
+                               f'got {shot_id}')
+        for stamp_ns in (to_ns(message.header.stamp) for message in waiting):
+            self._sinks.report(shot_id, stamp_ns, Verdict(
+                Code.REMOVED, 'removed on request before it was looked at'))
+        for shot in known:
+            self._forget_shot(shot)
+        self._show_scene()
+        self.show_status()
+        return (f'shot {shot_id} is removed'
+                + ('' if known else ', it waited still')
+                + f'; {self._reconstructor.views} shots are in the model')
+
+    def _withdraw(self, shot_id: int) -> list[ShotMessage]:
+        """Take the messages of a shot out of the inbox."""
+        with self._inbox_lock:
+            found = [message for message in self._inbox if message.id == shot_id]
+            others = [message for message in self._inbox if message.id != shot_id]
+            self._inbox.clear()
+            self._inbox.extend(others)
+        return found
+
+    def _forget_shot(self, shot: Shot) -> None:
+        """Take an accepted shot out of the model, and show the model without it."""
+        self._reconstructor.remove_shot(shot.id)
+        self._accepted.remove(shot)
+        self._unpublished = [entry for entry in self._unpublished if entry[0] is not shot]
+        steady_ns, _ = self._reported.pop(shot.id, (0, False))
+        self._stamp_ns = self._accepted[-1].stamp_ns if self._accepted else 0
+        self._changed()
+        self._sinks.report(shot.id, shot.stamp_ns, Verdict(
+            Code.REMOVED, 'removed on request; the model is that of the other shots'),
+            steady_ns=steady_ns)
+        if self._gaussians:
+            self._publish()
+        else:
+            self._publish_nothing()
+
     def set_region(self, region: Region) -> None:
         """Reconstruct another box."""
         self._reconstructor.set_region(region)
@@ -241,6 +294,14 @@ class ReconstructionSession:
             self._publish()
         self._show_scene()
         self.show_status()
+
+    def deviation_in(self, grid: VoxelGrid) -> np.ndarray | None:
+        """Return how far each voxel of a grid may be off, 1/m; None where that is not known.
+
+        It is of the model as it is, and costs about a second; there must be a model.
+        """
+        found = self._reconstructor.deviation(grid)
+        return None if found is None else found.volume
 
     def volume_in(self, region: Region | None, spacing: float,
                   limit: int) -> tuple[np.ndarray, VoxelGrid, VolumeInfo]:

@@ -14,7 +14,7 @@ from geometry_msgs.msg import Point, Vector3
 from std_srvs.srv import SetBool, Trigger
 
 from ixgs.msg import Shot
-from ixgs.srv import GetVolume, SaveVolume, SetRegion
+from ixgs.srv import GetVolume, RemoveShot, SaveVolume, SetRegion
 from ixgs_ros.nodes.reconstruction_outputs import ReconstructionOutputs
 from ixgs_ros.nodes.reconstruction_results import RequestError
 from ixgs_ros.nodes.reconstruction_session import ReconstructionSession
@@ -75,6 +75,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
         self.serve(SaveVolume, '~/save', self._on_save)
         self.serve(GetVolume, '~/get_volume', self._on_get_volume)
         self.serve(SetRegion, '~/set_region', self._on_set_region)
+        self.serve(RemoveShot, '~/remove_shot', self._on_remove_shot)
 
     def activate(self) -> None:
         """Listen for shots and go on refining."""
@@ -132,16 +133,18 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
 
     async def _on_get_volume(self, request: GetVolume.Request,
                              response: GetVolume.Response) -> Any:
-        def voxelize() -> Any:
+        def voxelize() -> None:
             encoding = request.encoding or 'mono16'
             region = _region(request.center, request.size, empty_is_none=True)
             spacing = _checked('volume.spacing',
                                request.spacing or self._config.volume.spacing)
             limit = REQUESTED_BYTES // voxel_bytes(encoding)
-            return volume_to_message(*self._session.volume_in(region, spacing, limit), encoding)
-        volume = await self._answer(response, voxelize)
-        if volume is not None:
-            response.volume = volume
+            volume, grid, info = self._session.volume_in(region, spacing, limit)
+            response.volume = volume_to_message(volume, grid, info, encoding)
+            deviation = self._session.deviation_in(grid)
+            if deviation is not None:
+                response.deviation = volume_to_message(deviation, grid, info, encoding)
+        await self._answer(response, voxelize)
         return response
 
     async def _on_set_region(self, request: SetRegion.Request,
@@ -151,6 +154,12 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
             assert region is not None
             self._session.set_region(region)
         await self._answer(response, set_region)
+        return response
+
+    async def _on_remove_shot(self, request: RemoveShot.Request,
+                              response: RemoveShot.Response) -> Any:
+        removed = await self._answer(response, self._session.remove_shot, request.id)
+        response.message = removed or response.message
         return response
 
     # -- the compute thread ---------------------------------------------------------------------

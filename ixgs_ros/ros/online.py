@@ -28,6 +28,7 @@ class OnlineResult:
     Args:
         outcomes: one for each image message, in order of arrival.
         volume: the last volume, 32FC1 in 1/m; None if no shot was accepted.
+        deviation: how far its voxels may be off, likewise; None also where that is not known.
         status: the reconstruction's last status; None if it sent none.
         cpu_s: user and system time of all nodes since their activation, seconds.
         wall_s: from the first message played to the last volume, seconds.
@@ -36,6 +37,7 @@ class OnlineResult:
 
     outcomes: Sequence[ShotOutcome]
     volume: VoxelVolume | None
+    deviation: VoxelVolume | None
     status: ReconstructionStatus | None
     cpu_s: float
     wall_s: float
@@ -98,21 +100,26 @@ def gather(group: NodeGroup, collector: Collector, images: int, started: float,
     group.station.wait(lambda: collector.received() >= images and not collector.waiting(),
                        verdict_s, f'a verdict on each of {images} shots', look)
     _settle(collector, settle_s, look)
-    volume = fetch_volume(group.station)
+    volume, deviation = fetch_volume(group.station)
     wall_s = time.monotonic() - started
     # The nodes tell their CPU time once a second.
     time.sleep(1.1)
     look()
-    return OnlineResult(collector.outcomes(), volume, collector.status, collector.cpu_s(),
-                        wall_s, images)
+    return OnlineResult(collector.outcomes(), volume, deviation, collector.status,
+                        collector.cpu_s(), wall_s, images)
 
 
-def fetch_volume(station: Station, timeout: float = 60.0) -> VoxelVolume | None:
-    """Return the whole region's volume as 32FC1 in 1/m; None if there is no model yet."""
+def fetch_volume(station: Station, timeout: float = 60.0,
+                 ) -> tuple[VoxelVolume | None, VoxelVolume | None]:
+    """Return the whole region's volume and its deviation as 32FC1 in 1/m.
+
+    The volume is None if there is no model yet; the deviation also where none is known.
+    """
     request = GetVolume.Request(encoding='32FC1')
     response = station.call(GetVolume, f'{table.NAMESPACE}/reconstructor/get_volume', request,
                             timeout)
-    return response.volume if response.success else None
+    return (response.volume if response.success else None,
+            response.deviation if len(response.deviation.data) else None)
 
 
 def _settle(collector: Collector, seconds: float, look: Callable[[], None]) -> None:

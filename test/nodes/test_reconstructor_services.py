@@ -15,7 +15,10 @@ import pytest
 from std_srvs.srv import SetBool, Trigger
 import theatre
 
-from ixgs.srv import GetVolume, SaveVolume, SetRegion
+from ixgs.srv import GetVolume, RemoveShot, SaveVolume, SetRegion
+from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+from ixgs_ros.parameters import build
+from ixgs_ros.reconstruction import Reconstructor
 from ixgs_ros.ros.volume_message import message_to_volume
 
 pytestmark = pytest.mark.ros
@@ -75,6 +78,21 @@ def test_a_finer_spacing_and_the_default_encoding(stage):
     assert np.abs(coarse - whole(stage)).mean() < 0.3
 
 
+def test_a_box_comes_with_how_far_its_voxels_may_be_off(stage):
+    answer = stage.call(GetVolume, 'get_volume', center=Point(x=0.012, y=0.004, z=-0.012),
+                        size=Vector3(x=0.04, y=0.024, z=0.032))
+    volume, grid = message_to_volume(answer.volume)
+    deviation, same_grid = message_to_volume(answer.deviation)
+    assert same_grid.size == grid.size and same_grid.region.center == pytest.approx(
+        grid.region.center)
+    assert (answer.deviation.encoding, answer.deviation.revision) == (
+        'mono16', answer.volume.revision)
+    # It holds for about two voxels of three; four views of balls are no CT.
+    off = np.abs(volume - balls.truth(grid))
+    assert 0.4 < (off < deviation).mean() < 0.99
+    assert deviation.min() > 0
+
+
 @pytest.mark.parametrize(('fields', 'words'), [
     ({'spacing': -0.001}, ('volume.spacing', '-0.001')),
     ({'spacing': float('nan')}, ('volume.spacing', 'nan')),
@@ -91,7 +109,7 @@ def test_a_volume_that_cannot_be_is_refused_by_name(stage, fields, words):
     assert not answer.success
     for word in words:
         assert word in answer.message
-    assert len(answer.volume.data) == 0
+    assert len(answer.volume.data) == len(answer.deviation.data) == 0
 
 
 def test_before_the_first_shots_there_is_no_volume(running, tmp_path):
@@ -185,6 +203,72 @@ def test_a_region_that_is_none_is_refused_and_changes_nothing(stage, center, siz
     assert not answer.success
     for word in words:
         assert word in answer.message
+    np.testing.assert_array_equal(whole(stage), before)
+
+
+def volume_of(*numbers: int) -> np.ndarray:
+    """Return what the core makes of shots before any refinement."""
+    core = Reconstructor(build(ReconstructorConfig, balls.PARAMETERS))
+    core.add_shots([balls.shot(number) for number in numbers])
+    return core.volume()
+
+
+def test_a_removed_shot_leaves_the_model_of_the_others(running):
+    running.fresh()
+    for number in (1, 2, 3):
+        running.expose(number)
+    running.expose(9)
+    assert running.until('volume', lambda volume: volume.views == 4).header.stamp.sec == 109
+    answer = running.call(RemoveShot, 'remove_shot', id=9)
+    assert answer.success, answer.message
+    assert answer.message == 'shot 9 is removed; 3 shots are in the model'
+    report = running.report_of(9, nth=2)
+    assert report.code == 'REMOVED' and 'on request' in report.message
+    assert report.steady_ns == running.report_of(9).steady_ns > 0
+    shown = running.until('volume', lambda volume: volume.views == 3)
+    assert shown.header.stamp.sec == 103
+    status = running.until('status', lambda status: status.views == 3)
+    assert status.revision == shown.revision
+    running.until('markers', lambda scene: sum(m.ns == 'carm' for m in scene.markers) == 3)
+    np.testing.assert_array_equal(whole(running), volume_of(1, 2, 3))
+    # As if it had never come: the same exposure is not taken for a duplicate.
+    running.send(balls.shot(9))
+    assert running.report_of(9, nth=3).code == 'ACCEPTED'
+
+
+def test_a_removed_shot_that_others_need_takes_the_model_along(running):
+    running.fresh()
+    running.expose(1)
+    running.expose(2)
+    running.until('volume', lambda volume: volume.views == 2)
+    assert running.call(RemoveShot, 'remove_shot', id=1).success
+    nothing = running.until('volume', lambda volume: volume.views == 1)
+    assert (nothing.size_x, nothing.size_y, nothing.size_z) == (1, 1, 1)
+    status = running.until('status', lambda status: status.views == 1)
+    assert (status.state, status.gaussians) == ('waiting', 0)
+
+
+def test_a_shot_that_waits_is_removed_before_it_is_looked_at(stage):
+    stage.pause(True)
+    stage.send(balls.shot(7))
+    stage.send(balls.shot(8))
+    stage.until('status', lambda status: status.queue_length == 2)
+    answer = stage.call(RemoveShot, 'remove_shot', id=7)
+    assert answer.success and 'waited' in answer.message
+    report = stage.report_of(7)
+    assert (report.code, report.header.stamp.sec, report.steady_ns) == ('REMOVED', 107, 0)
+    assert stage.until('status', lambda status: status.queue_length == 1).views == SHOTS
+    stage.pause(False)
+    assert stage.report_of(8).code == 'ACCEPTED'
+    assert [report.code for report in stage.heard['report'] if report.id == 7] == ['REMOVED']
+
+
+def test_a_shot_that_is_none_is_not_removed(stage):
+    before = whole(stage)
+    answer = stage.call(RemoveShot, 'remove_shot', id=77)
+    assert not answer.success
+    assert answer.message == ('expected the id of a shot that waits or was accepted (1, 2, 3, 4), '
+                              'got 77')
     np.testing.assert_array_equal(whole(stage), before)
 
 

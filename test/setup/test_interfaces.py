@@ -9,7 +9,7 @@ import pytest
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
 from ixgs.msg import ReconstructionStatus, Shot, ShotReport, VoxelVolume
-from ixgs.srv import GetVolume, SaveVolume, SetRegion
+from ixgs.srv import GetVolume, RemoveShot, SaveVolume, SetRegion
 
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = (Shot, ShotReport, VoxelVolume, ReconstructionStatus)
@@ -68,7 +68,7 @@ def test_large_arrays_are_bytes():
     assert VoxelVolume.get_fields_and_field_types()['data'] == 'sequence<uint8>'
 
 
-@pytest.mark.parametrize('service', [SaveVolume, GetVolume, SetRegion])
+@pytest.mark.parametrize('service', [SaveVolume, GetVolume, SetRegion, RemoveShot])
 def test_services_answer_with_success_and_a_sentence(service):
     answer = service.Response.get_fields_and_field_types()
     assert (answer['success'], answer['message']) == ('boolean', 'string')
