@@ -140,9 +140,6 @@ class ReconstructionSession:
         if frame != self._config.reference_frame:
             raise Refusal(Code.NO_TRANSFORM, f'the shot is given in {frame!r}, expected '
                           f'{self._config.reference_frame!r}')
-        if shot.quantity != self._config.quantity:
-            raise Refusal(Code.INCONSISTENT, f'the shot shows {shot.quantity!r}, expected '
-                          f'{self._config.quantity!r}')
         self._reconstructor.add_shot(shot)
         self._accepted.append(shot)
         self._stamp_ns = shot.stamp_ns
@@ -330,8 +327,8 @@ class ReconstructionSession:
     # -- on the compute thread: publication -----------------------------------------------------
 
     def _info(self) -> VolumeInfo:
-        return VolumeInfo(self._stamp_ns, self._config.reference_frame, self._config.quantity,
-                          self._revision, self._reconstructor.views,
+        return VolumeInfo(self._stamp_ns, self._config.reference_frame,
+                          self._reconstructor.quantity, self._revision, self._reconstructor.views,
                           self._reconstructor.held_out_residual)
 
     def _publish(self) -> None:

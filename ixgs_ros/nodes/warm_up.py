@@ -22,13 +22,12 @@ CENTER = np.array([0.006, 0.002, 0.001])
 VIEWS = 9
 
 
-def ball_shot(number: int, angle: float, quantity: str) -> Shot:
+def ball_shot(number: int, angle: float) -> Shot:
     """Return a shot of a ball beside the origin, from a direction in the plane z = 0.
 
     Args:
         number: the shot's id.
         angle: of the source about the z axis, radians.
-        quantity: what the line integrals are said to be of.
     """
     axis = np.array([np.cos(angle), np.sin(angle), 0.0])
     down = np.array([0.0, 0.0, -1.0])
@@ -40,18 +39,18 @@ def ball_shot(number: int, angle: float, quantity: str) -> Shot:
     # Chord of a ball: 2 sqrt(r² - d²) at the distance d of the ray from its centre.
     distance = np.linalg.norm(np.cross(view.ray_directions(), view.source - CENTER), axis=-1)
     chord = 2.0 * np.sqrt(np.maximum(0.0, RADIUS**2 - distance**2))
-    return Shot(number, number, view, ATTENUATION * chord, np.ones((PIXELS, PIXELS)),
-                quantity=quantity)
+    return Shot(number, number, view, ATTENUATION * chord, np.ones((PIXELS, PIXELS)))
 
 
 def warm_up(config: ReconstructorConfig) -> None:
     """Reconstruct the ball with few Gaussians; the compiled code is kept on disk."""
     small = dataclasses.replace(
-        config, model=ModelConfig(max_gaussians=1000), volume=VolumeConfig(spacing=0.005),
+        config, quantity='auto', model=ModelConfig(max_gaussians=1000),
+        volume=VolumeConfig(spacing=0.005),
         region=RegionConfig(center=(0.0, 0.0, 0.0), size=(0.08, 0.08, 0.08)))
     reconstructor = Reconstructor(small)
     for number in range(VIEWS):
-        reconstructor.add_shot(ball_shot(number + 1, number * np.pi / VIEWS, config.quantity))
+        reconstructor.add_shot(ball_shot(number + 1, number * np.pi / VIEWS))
         reconstructor.refine(2)
     # The total variation is only part of every tenth step or so.
     reconstructor.refine(12)

@@ -56,6 +56,14 @@ def acceptance(shot: Shot, number: int, region: Region | None, correction: Corre
                    f'({1e3 * spacing:.2f} mm){hint}')
 
 
+def check_quantity(shot: Shot, wanted: str) -> Verdict | None:
+    """Refuse a shot that shows something else than the model holds ('': nothing yet)."""
+    if wanted in ('', shot.quantity):
+        return None
+    return Verdict(Code.INCONSISTENT,
+                   f'the shot shows {shot.quantity!r}, expected {wanted!r} as the model holds')
+
+
 def check_size(shot: Shot) -> Verdict | None:
     """Refuse images too small to hold a structure, and images without a usable pixel."""
     if min(shot.view.height, shot.view.width) < LEAST_PIXELS:

@@ -90,5 +90,6 @@ class ReconstructionConfig:
     max_shots: int = setting(
         60, 'shots that are kept; more are refused (OVERLOAD)', unit='shots', low=2, high=1000)
     seed: int = setting(0, 'seed of every random choice', low=0, high=2**31 - 1)
-    quantity: str = setting('attenuation', 'what the volume holds',
-                            choices=('attenuation', 'bone'))
+    quantity: str = setting(
+        'auto', 'what the volume holds; shots of anything else are refused (INCONSISTENT); auto: '
+        'what the first shot shows', choices=('auto', 'attenuation', 'bone'))

@@ -304,6 +304,13 @@ class Reconstructor:
         return VoxelGrid.covering(self.region, self.config.volume.spacing)
 
     @property
+    def quantity(self) -> str:
+        """What the volume holds: 'attenuation' or 'bone'; '' while no shot has decided it."""
+        if self.config.quantity != 'auto':
+            return self.config.quantity
+        return self._shots[0].quantity if self._shots else ''
+
+    @property
     def views(self) -> int:
         """The number of shots in the model; those in quarantine are not."""
         return int(self._used.sum())
@@ -321,10 +328,8 @@ class Reconstructor:
     def _judge(self, shot: Shot) -> Judgement:
         """Return what becomes of a shot; changes nothing."""
         region, agreed, correction = self.region, float('nan'), Correction()
-        if shot.quantity != self.config.quantity:
-            raise ValueError(f'expected shots of quantity {self.config.quantity!r}, got '
-                             f'{shot.quantity!r}')
-        verdict = (checks.check_size(shot) or checks.check_duplicate(shot, self._shots)
+        verdict = (checks.check_quantity(shot, self.quantity) or checks.check_size(shot)
+                   or checks.check_duplicate(shot, self._shots)
                    or checks.check_room(len(self._shots), self.config.max_shots))
         if verdict is None and region is None and self._shots:
             region, verdict = self._region_with(shot)

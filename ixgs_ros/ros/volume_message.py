@@ -26,7 +26,7 @@ class VolumeInfo:
     Args:
         stamp_ns: exposure of the last shot contained, integer nanoseconds; 0 before the first.
         frame: the patient reference frame.
-        quantity: 'attenuation' or 'bone'.
+        quantity: 'attenuation' or 'bone'; '' of an empty volume before the first shot.
         revision: grows with every change of the model.
         views: shots contained.
         held_out_residual: weighted RMS over pixels never fitted, no unit; NaN where unknown.

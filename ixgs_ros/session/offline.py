@@ -28,9 +28,8 @@ from ixgs_ros.session.budget import Budget
 from ixgs_ros.session.clock import WorkClock
 from ixgs_ros.session.parameters_file import Parameters
 from ixgs_ros.session.report import Report, ShotRecord
-from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer
-from ixgs_ros.verdict import Code, Refusal
+from ixgs_ros.verdict import Refusal
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
@@ -170,20 +169,12 @@ class _Run:
             self._refused.append(ShotRecord.refused(outcome.id, outcome.stamp_ns, outcome.verdict))
             return
         try:
-            self._add(self._standardizer.standardize(outcome.shot))
+            self._reconstructor.add_shot(self._standardizer.standardize(outcome.shot))
         except Refusal as refusal:
             self._refused.append(ShotRecord.refused(outcome.id, outcome.stamp_ns, refusal.verdict))
             return
         self._stamps[outcome.id] = outcome.stamp_ns
         self._budget.after_shot(self._reconstructor, self._clock)
-
-    def _add(self, shot: Shot) -> None:
-        """Fit a shot, or refuse one of another quantity as the reconstructor node does."""
-        wanted = self._reconstructor.config.quantity
-        if shot.quantity != wanted:
-            raise Refusal(Code.INCONSISTENT, f'the shot shows {shot.quantity!r}, expected '
-                          f'{wanted!r}')
-        self._reconstructor.add_shot(shot)
 
     def _record(self, shot_id: int) -> ShotRecord:
         if shot_id in self._stamps:

@@ -96,9 +96,9 @@ def _parameters(sections: list[Section]) -> Parameters:
 def _check_quantity(parameters: Parameters) -> None:
     """Raise if the network's bone would come to a reconstructor that refuses it."""
     mode, quantity = parameters.standardizer.mode, parameters.reconstructor.quantity
-    if mode != 'physics' and quantity != 'bone':
-        raise ParameterError(f"quantity: expected 'bone' for the reconstructor, since the "
-                             f'standardizer has mode {mode!r} and passes on bone; got '
+    if mode != 'physics' and quantity == 'attenuation':
+        raise ParameterError(f"quantity: expected 'auto' or 'bone' for the reconstructor, since "
+                             f'the standardizer has mode {mode!r} and passes on bone; got '
                              f'{quantity!r}')
 
 

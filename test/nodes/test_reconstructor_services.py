@@ -261,6 +261,7 @@ def test_a_shot_that_waits_is_removed_before_it_is_looked_at(stage):
     stage.pause(False)
     assert stage.report_of(8).code == 'ACCEPTED'
     assert [report.code for report in stage.heard['report'] if report.id == 7] == ['REMOVED']
+    stage.until('status', lambda status: status.views == SHOTS + 1)
 
 
 def test_a_shot_that_is_none_is_not_removed(stage):

@@ -257,10 +257,28 @@ def test_same_shots_same_bytes_whatever_the_threads():
     assert len(digests) == 1
 
 
-def test_a_wrong_quantity_is_an_error():
-    shot = replace(take(BODY, VIEWS[:1])[0], quantity='bone')
-    with pytest.raises(ValueError, match="'attenuation'"):
-        Reconstructor(configure()).add_shot(shot)
+def test_the_first_shot_decides_what_the_volume_holds():
+    first, second = take(BODY, VIEWS[:2])
+    bone = replace(first, quantity='bone')
+    reconstructor = Reconstructor(configure())
+    assert reconstructor.quantity == ''
+    reconstructor.add_shot(bone)
+    assert reconstructor.quantity == 'bone'
+    with pytest.raises(Refusal, match="INCONSISTENT: the shot shows 'attenuation', .* 'bone'"):
+        reconstructor.add_shot(second)
+    resumed = Reconstructor.from_state(configure(), reconstructor.state())
+    assert resumed.check(second).code is Code.INCONSISTENT
+    reconstructor.remove_shot(bone.id)
+    reconstructor.add_shot(second)
+    assert reconstructor.quantity == 'attenuation'
+
+
+def test_a_quantity_that_is_asked_for_is_the_only_one():
+    shot = take(BODY, VIEWS[:1])[0]
+    reconstructor = Reconstructor(configure(quantity='bone'))
+    with pytest.raises(Refusal, match='INCONSISTENT'):
+        reconstructor.add_shot(shot)
+    reconstructor.add_shot(replace(shot, quantity='bone'))
 
 
 def moved(shot, rotation=(0, 0, 0), translation=(0, 0, 0)):

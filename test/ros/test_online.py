@@ -46,6 +46,5 @@ def test_shots_go_through_the_nodes_into_a_volume(recording):
     assert {node for node, _ in lines} >= {'acquisition'}
     volume, grid = message_to_volume(result.volume)
     inside = np.linalg.norm(grid.points()[..., :2], axis=-1) < 0.03
-    deviation, same_grid = message_to_volume(result.deviation)
-    assert same_grid.size == grid.size and (deviation > 0).all()
+    assert result.deviation is None  # the body is wider than the field
     assert np.median(volume[inside]) == pytest.approx(20.0, abs=12.0)  # water is 20 1/m

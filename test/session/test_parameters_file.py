@@ -75,11 +75,12 @@ def test_names_match_as_in_rcl(pattern, node, matches):
 
 @pytest.mark.parametrize('mode', ['network', 'both'])
 def test_bone_needs_a_reconstructor_that_takes_it(load, mode):
-    with pytest.raises(ParameterError, match=f"quantity: expected 'bone'.*mode '{mode}'"):
-        load(f'standardizer: {{ros__parameters: {{mode: {mode}}}}}')
-    parameters = load('reconstructor: {ros__parameters: {quantity: bone}}\n'
-                      f'standardizer: {{ros__parameters: {{mode: {mode}}}}}')
-    assert parameters.standardizer.mode == mode
+    standardizer = f'standardizer: {{ros__parameters: {{mode: {mode}}}}}\n'
+    reconstructor = 'reconstructor: {ros__parameters: {quantity: %s}}'
+    with pytest.raises(ParameterError, match=f"expected 'auto' or 'bone'.*mode '{mode}'"):
+        load(standardizer + reconstructor % 'attenuation')
+    for text in (standardizer, standardizer + reconstructor % 'bone'):
+        assert load(text).standardizer.mode == mode
 
 
 @pytest.mark.parametrize('text, words', [
