@@ -50,7 +50,8 @@ def expose_shot(shot: MaterialShot, physics: Physics, rng: np.random.Generator) 
     light = light_on_panel(shot, physics, depth, pitch)
     signal, air = detect(light, physics, pitch, rng)
     y, black = through_vendor(signal, air, physics, pitch)
-    found = signal.defective & (rng.uniform(size=depth.shape) < FOUND_DEFECTS)
+    found = signal.defective.copy()
+    found[signal.defective] = rng.uniform(size=signal.defective.sum()) < FOUND_DEFECTS
     inside = depth > 0.5 + 0.5 * physics.penumbra / pitch
     mask = inside & ~signal.saturated & ~found & ~black
     return Exposed(y, mask, physics.kvp)
@@ -115,8 +116,8 @@ def through_vendor(signal: panel.Signal, air: float, physics: Physics,
     """Return line integrals (H, W) float32 of what the vendor stores, and what is black in it.
 
     The brightest pixel becomes white, and black lies some way below the mean that the automatic
-    exposure keeps. The undoing knows the table's kind, not quite its exponent;
-    scale and offset that remain are those of an exposure that is not quite known.
+    exposure keeps. The undoing knows the table's kind, not quite its exponent; scale and offset
+    that remain are those of an exposure that is not quite known.
 
     Args:
         signal: of the panel.

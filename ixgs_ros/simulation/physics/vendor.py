@@ -6,6 +6,7 @@ linear for g = 1, towards a logarithm for g to 0 (the family of Box & Cox, 1964)
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from ixgs_ros.simulation.physics.blur import small_blur
@@ -20,7 +21,7 @@ def look_up(signal: np.ndarray, gamma: float, window: float) -> np.ndarray:
         window: the floor as a line integral: ``f = exp(-window)``.
     """
     floor = np.float32(np.exp(-gamma * window))
-    power = np.maximum(signal, np.float32(np.exp(-window))) ** np.float32(gamma)
+    power = cv2.pow(np.maximum(signal, np.float32(np.exp(-window))), gamma)
     return (power - floor) / (1 - floor)
 
 
@@ -28,7 +29,7 @@ def undo_look_up(shown: np.ndarray, gamma: float, window: float) -> np.ndarray:
     """Return line integrals (H, W) from what :func:`look_up` made; 0 where brightest."""
     floor = np.float32(np.exp(-gamma * window))
     power = np.clip(shown, 0, 1) * (1 - floor) + floor
-    return np.log(power) * np.float32(-1.0 / gamma)
+    return cv2.log(power) * np.float32(-1.0 / gamma)
 
 
 def enhance(shown: np.ndarray, amount: float, sigma: float) -> np.ndarray:
