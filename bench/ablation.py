@@ -22,12 +22,12 @@ import time
 
 import numpy as np
 
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _ablation_parts import Part, PARTS, run, switched_off, WHOLE
-from _ct import load
 from _machine import engine, machine
 from _peers_methods import Checkpoint
 from _peers_report import Cell, names, Row, Rows
@@ -44,7 +44,7 @@ WARM_VIEWS, WARM_SECONDS = 6, 1.0
 @cache
 def scene_of(name: str) -> Scene:
     """Return a scene; it takes a minute, and so it is kept."""
-    return Scene(load(name))
+    return Scene(load_ct(name))
 
 
 @cache

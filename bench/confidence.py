@@ -23,11 +23,11 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import confidence, ReconstructionConfig, Reconstructor
 from ixgs_ros.reconstruction.confidence import Exponents, Session
 from ixgs_ros.simulation.ct import Ct
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.simulation.target import spine_target
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ct import load
 from _machine import machine
 from _peers_scenes import INSIDE, Problem, Scene, TRUTH_GRID
 
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     cells = []
     for number, name in enumerate(arguments.ct):
-        ct = load(name)
+        ct = load_ct(name)
         for place, source in (('', ct), (' beside', beside(ct))):
             scene, seed = Scene(source), arguments.first_seed + 2 * number + bool(place)
             for condition in arguments.conditions:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 import sys
 
 import numpy as np
@@ -23,13 +22,10 @@ from ixgs_ros.reconstruction import ReconstructionConfig, Reconstructor
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.ct import Ct
 from ixgs_ros.simulation.rig import RigConfig, VirtualRig
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.standardization import Standardizer
 from ixgs_ros.standardization.beer_lambert import counts_to_line_integrals
 from ixgs_ros.standardization.config import PhysicsConfig
-
-# `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ct import load
 
 FILLED = (6, 10, 16)
 VIEWS, STEPS_A_SHOT, FIRST_SEED = 24, 20, 101
@@ -110,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--seeds', type=int, default=3, help='how many seeds (default: 3)')
     arguments = parser.parse_args(argv)
     for name in arguments.ct or ['lidc', 'phantom']:
-        ct = load(name)
+        ct = load_ct(name)
         total: dict[tuple[str, int], list[bool]] = {}
         for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds):
             for key, values in refusals(ct, seed).items():

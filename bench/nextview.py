@@ -23,11 +23,11 @@ import numpy as np
 
 from ixgs_ros.geometry.orbits import CArmAngles, circular_orbit, random_stations
 from ixgs_ros.reconstruction.next_view import candidates, coverage, next_view, NextViewConfig
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ct import load
 from _machine import machine
 from _peers_methods import ours, watch
 from _peers_scenes import CARM, INSIDE, REGION, Scene
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    scenes = {name: Scene(load(name)) for name in arguments.ct}
+    scenes = {name: Scene(load_ct(name)) for name in arguments.ct}
     judge(next(iter(scenes.values())), random(2, 0, NextViewConfig()), 0, 0.1)  # compiles
     text = (f'# Next best view\n\n`./ixgs bench nextview`, seeds {list(seeds)}, '
             f'{arguments.seconds:g} CPU s a reconstruction, {machine()}. Means over the seeds.\n')

@@ -19,11 +19,11 @@ import sys
 
 import numpy as np
 
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ct import load
 from _machine import engine
 from _peers_methods import Checkpoint, FINITE, METHODS, REFERENCE, watch
 from _peers_report import Cell, figure, markdown, Row, Rows
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                  for condition in arguments.conditions for seed in seeds]
         if arguments.again:
             rows.drop(cells, arguments.methods)
-        scene = Scene(load(name))
+        scene = Scene(load_ct(name))
         warm_up(scene.problem('clean', 3, 0), {REFERENCE, *arguments.methods})
         for cell in cells:
             measure_cell(scene, cell, arguments.methods, rows, arguments.seconds)

@@ -1,8 +1,8 @@
 """The ``ixgs`` command: finds the subcommand, reads its arguments, makes errors exit codes.
 
-A subcommand is a module ``ixgs_ros.cli.NAME`` with ``add_arguments(parser)`` and
-``run(args) -> int``. It is imported when it is asked for, so that ``ixgs --help`` does not wait
-for a compiler.
+A subcommand is a module ``ixgs_ros.cli.NAME`` (hyphens are underscores there) with
+``add_arguments(parser)`` and ``run(args) -> int``. It is imported when it is asked for, so that
+``ixgs --help`` does not wait for a compiler.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SUBCOMMANDS = {
     'simulate': 'record the shots of a tracked C-arm about a CT as a bag',
     'standardize': 'DICOM X-ray images to line integrals, of attenuation or of bone alone',
     'replay': 'reconstruct a recorded bag, through the nodes or offline',
+    'make-pairs': 'make bodies and their shots, for training a standardizer',
     'bench': 'compare quality and speed with other methods',
     'test': 'check the code: ruff, mypy, pytest',
 }
@@ -64,7 +65,7 @@ def _load(name: str) -> ModuleType:
         known = f'expected one of {", ".join(SUBCOMMANDS)}'
         raise CliError(f'unknown subcommand {name!r}; '
                        + (f'did you mean {near[0]!r}?' if near else known))
-    return importlib.import_module(f'ixgs_ros.cli.{name}')
+    return importlib.import_module(f"ixgs_ros.cli.{name.replace('-', '_')}")
 
 
 def _parse(module: ModuleType, name: str, arguments: list[str]) -> argparse.Namespace:

@@ -1,8 +1,9 @@
-"""NIfTI and NRRD files as a CT, in LPS metres whatever the file counts in."""
+"""NIfTI, NRRD and numpy files as a CT, in LPS metres whatever the file counts in."""
 
 from __future__ import annotations
 
 from pathlib import Path
+import zipfile
 
 import nibabel
 from nibabel.filebasedimages import ImageFileError
@@ -68,6 +69,26 @@ def load_nrrd(path: Path) -> Ct:
     lps_from_space = np.diag([*NRRD_SPACES[space], 1.0])
     lps_from_space[:3] *= 0.001
     return Ct(without_padding(values.T.astype(np.float32)), lps_from_space @ affine, str(path))
+
+
+def load_npz(path: Path) -> Ct:
+    """Load a numpy archive: ``hu`` (z, y, x) and ``spacing_mm`` (3,) along z, y, x; axes of LPS.
+
+    Raises:
+        CtError: the file is damaged or lacks one of the two.
+    """
+    try:
+        with np.load(path) as data:
+            hu, spacing = data['hu'], np.asarray(data['spacing_mm'], dtype=np.float64)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise CtError(f'{path}: not a readable .npz file: {error}') from error
+    except KeyError as error:
+        raise CtError(f"{path}: expected arrays 'hu' and 'spacing_mm': {error}") from error
+    if spacing.shape != (3,) or not (spacing > 0.0).all():
+        raise CtError(f'{path}: expected three positive spacing_mm, got {spacing.tolist()}')
+    hu = _three_dimensional(path, hu)
+    return Ct(without_padding(hu.astype(np.float32)), np.diag([*(0.001 * spacing[::-1]), 1.0]),
+              str(path))
 
 
 def _three_dimensional(path: Path, values: np.ndarray) -> np.ndarray:

@@ -18,12 +18,12 @@ def check_source(source: str | Path) -> None:
         return
     if not path.exists():
         raise CtError(f'{path}: there is no such file; expected a folder with a DICOM series, a '
-                      "NIfTI or NRRD file, 'lidc' or 'phantom'")
+                      "NIfTI, NRRD or .npz file, 'lidc' or 'phantom'")
     if path.name.endswith('.dcm'):
         raise CtError(f'{path}: expected the folder of a DICOM series, got a single file')
-    if not path.name.endswith(('.nii', '.nii.gz', '.nrrd', '.nhdr')):
+    if not path.name.endswith(('.nii', '.nii.gz', '.nrrd', '.nhdr', '.npz')):
         raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
-                      '.nii.gz, .nrrd or .nhdr')
+                      '.nii.gz, .nrrd, .nhdr or .npz')
 
 
 def load_ct(source: str | Path) -> Ct:
@@ -31,8 +31,8 @@ def load_ct(source: str | Path) -> Ct:
 
     Args:
         source: 'lidc' (LIDC-IDRI-0001, downloaded on first use), 'phantom' or 'phantom+screws'
-            (procedural lumbar spine), a folder that holds one DICOM series, or a NIfTI (.nii,
-            .nii.gz) or NRRD (.nrrd, .nhdr) file.
+            (procedural lumbar spine), a folder that holds one DICOM series, or a file: NIfTI
+            (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or numpy (.npz, see ct_files.load_npz).
 
     Raises:
         CtError: there is no such source, or it is not a usable CT.
@@ -47,4 +47,6 @@ def load_ct(source: str | Path) -> Ct:
         return ct_dicom.load_dicom_folder(path)
     if path.name.endswith(('.nii', '.nii.gz')):
         return ct_files.load_nifti(path)
+    if path.name.endswith('.npz'):
+        return ct_files.load_npz(path)
     return ct_files.load_nrrd(path)

@@ -114,3 +114,22 @@ def test_values_that_are_not_finite_are_counted(hu):
 def test_a_flat_affine_is_refused(hu):
     with pytest.raises(CtError, match='invertible'):
         Ct(hu, np.diag([0.001, 0.001, 0.0, 1.0]))
+
+
+def test_a_numpy_archive(tmp_path, hu):
+    np.savez(tmp_path / 'ct.npz', hu=hu, spacing_mm=[3.0, 2.0, 1.0])
+    ct = load_ct(tmp_path / 'ct.npz')
+    assert np.array_equal(ct.hu, hu)
+    assert ct.spacing == pytest.approx([0.001, 0.002, 0.003])
+
+
+@pytest.mark.parametrize(('arrays', 'message'), [
+    ({'hu': np.zeros((3, 3, 3))}, 'spacing_mm'),
+    ({'hu': np.zeros((3, 3, 3)), 'spacing_mm': [1.0, 0.0, 1.0]}, 'three positive spacing_mm')])
+def test_other_archives_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / 'ct.npz', **arrays)
+    with pytest.raises(CtError, match=message):
+        load_ct(tmp_path / 'ct.npz')
+    (tmp_path / 'ct.npz').write_bytes(b'x')
+    with pytest.raises(CtError, match=r'not a readable \.npz'):
+        load_ct(tmp_path / 'ct.npz')
