@@ -31,8 +31,8 @@ class DicomFrame:
         geometry: what the file tells of K and pose.
         intensity: (H, W) float32 relative to the full scale, seen from the source, bright where
             nothing absorbs; None where it was refused.
-        shot: line integrals and weights; its view is a typical C-arm's where the file tells none,
-            so `geometry` says what to believe. None where it was refused.
+        shot: line integrals and weights; its view has a typical C-arm's pose, and K, where the
+            file tells none, so `geometry` says what to believe. None where it was refused.
         refusal: why there is no shot; None if there is one.
         assumptions: sentences on what the file does not tell.
     """
@@ -64,7 +64,7 @@ def read_shots(path: str | Path) -> Iterator[DicomFrame]:
                 yield replace(frame, refusal=refusal.verdict)
                 continue
             turn, image = geometry.turn, converted.image
-            shot = Shot(index + 1, index + 1, geometry.view or typical_view(*stored.shape),
+            shot = Shot(index + 1, index + 1, _view_for(geometry, *stored.shape),
                         turn.apply(image.line_integrals), turn.apply(image.weights),
                         exposure_offset=0.0 if image.air_visible else math.nan)
             yield replace(frame, intensity=turn.apply(converted.intensity), shot=shot,
@@ -75,7 +75,10 @@ def read_shots(path: str | Path) -> Iterator[DicomFrame]:
         raise DicomError(f'{path}: {error}') from error
 
 
-def typical_view(height: int, width: int) -> View:
-    """Return the view of a typical C-arm, upright, for an image of unknown geometry."""
+def _view_for(geometry: DicomGeometry, height: int, width: int) -> View:
+    """Return the view of an image, with a typical C-arm's pose, and K, where they are unknown."""
+    if geometry.view is not None:
+        return geometry.view
     arm = CArm(pixel_pitch=TYPICAL_DETECTOR / max(height, width), height=height, width=width)
-    return arm.view(CArmAngles())
+    k = arm.k() if geometry.k is None else geometry.k
+    return View(k, CArmAngles().reference_from_source(arm.sod), height, width)

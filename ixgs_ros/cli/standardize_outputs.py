@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 import io
 import json
 from pathlib import Path
@@ -22,6 +23,7 @@ from ixgs_ros.volume.pictures import enlarged, NOTICE, write_png
 
 # Grey of line integrals to look at: from air to a large abdomen, and for bone alone.
 BRIGHTEST = {'attenuation': 6.0, 'bone': 3.0}
+TYPICAL = "without K, the network takes the pixels for as wide as a typical C-arm's"
 PICTURE = 512              # pixels of a picture's longer side
 MASKED = (90, 40, 40)      # blue, green, red where nothing takes part
 
@@ -36,6 +38,8 @@ def standardize_file(path: Path, standardizer: Standardizer, outputs: Outputs) -
     for frame in read_shots(path):
         shot, verdict = _standardized(frame, standardizer)
         name = stem if frame.count == 1 else f'{stem}_{frame.number:04d}'
+        if shot is not None and shot.quantity == 'bone' and frame.geometry.k is None:
+            frame = replace(frame, assumptions=(*frame.assumptions, TYPICAL))
         outputs.write(name, path, frame, shot, verdict)
         notes = '; '.join([verdict.message, *frame.assumptions, frame.geometry.lacking])
         yield f'{name}: {verdict.code.value}: {notes}'.removesuffix('; ')

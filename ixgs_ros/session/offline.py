@@ -87,13 +87,14 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
 
     Raises:
         BagError: the bag is damaged.
-        ParameterError: the reconstruction does not fit into memory.
+        ParameterError: the reconstruction does not fit into memory, or the standardizer's network
+            cannot be loaded.
     """
     estimate = estimate_memory(parameters.reconstructor)
     check_memory(parameters.reconstructor, estimate, available_memory())
     on_memory(estimate)
-    warm_up(parameters.reconstructor)
     run = _Run(parameters, budget, on_shot)
+    warm_up(parameters.reconstructor)
     for topic, log_ns, message in bag.messages():
         run.feed(message, log_ns, static=topic == bag.topics.tf_static)
     return run.finish()

@@ -6,7 +6,6 @@ The network needs torch, which only the modes 'network' and 'both' load.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from ixgs_ros.shot import Shot
 from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Code, Refusal
 
-SHIPPED = Path(__file__).with_name('network') / 'bone.safetensors'
 WARM_UP_PIXELS = 128
 
 
@@ -31,21 +29,15 @@ class BoneStandardizer:
     """
 
     def __init__(self, weights: str = '') -> None:
-        path = Path(weights) if weights else SHIPPED
-        if not path.is_file():
-            known = 'the network that comes along is' if not weights else f'{weights} is'
-            raise ParameterError(f'weights: {known} not there ({path}); expected a file made by '
-                                 'ixgs train-standardizer, or the mode physics')
         try:
-            from ixgs_ros.standardization.network.inference import BoneNetwork
+            from ixgs_ros.standardization.network.inference import BoneNetwork, SHIPPED
         except ImportError as error:
-            raise ParameterError(f'mode: the network needs torch, which cannot be imported '
-                                 f'({error}); expected it installed, or the mode physics'
-                                 ) from error
+            raise ParameterError('mode: the network needs torch and safetensors; expected them '
+                                 f'installed, or the mode physics: {error}') from error
         try:
-            self._network = BoneNetwork.load(path)
-        except (ValueError, OSError) as error:
-            raise ParameterError(f'weights: {path}: {error}') from error
+            self._network = BoneNetwork.load(weights or SHIPPED)
+        except ValueError as error:
+            raise ParameterError(f'weights: {error}') from error
 
     def warm_up(self) -> None:
         """Standardize an empty image, so that the first shot is quick."""

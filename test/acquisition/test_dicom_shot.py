@@ -87,6 +87,8 @@ def test_what_is_not_told_is_not_guessed(tmp_path, change, k, lacking):
     frame = read(tmp_path, counts(), **change)[0]
     assert frame.geometry.view is None and lacking in frame.geometry.lacking
     assert (frame.geometry.k is not None) == k
+    if k:
+        np.testing.assert_array_equal(frame.shot.view.k, frame.geometry.k)
     assert frame.shot is not None and frame.refusal is None   # still an image
 
 

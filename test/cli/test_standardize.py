@@ -105,7 +105,7 @@ def test_no_frame_accepted_is_code_3(tmp_path):
     (['nowhere.dcm', '--out', 'out'], 'nowhere.dcm: there is no such file'),
     (['text.dcm', '--out', 'out'], 'none of 1 files can be used; the last: text.dcm: expected a'),
     (['text.dcm', '--out', 'out', '--weights', 'w'], '--weights: expected together with'),
-    (['text.dcm', '--out', 'out', '--mode', 'network', '--weights', 'w'], 'w is not there'),
+    (['text.dcm', '--out', 'out', '--mode', 'network', '--weights', 'w'], 'w: there is no'),
     (['text.dcm', '--out', 'text.dcm'], '--out text.dcm: expected a folder'),
     (['text.dcm'], 'the following arguments are required: --out')])
 def test_wrong_calls_are_code_2_and_one_line(tmp_path, monkeypatch, capsys, arguments, words):

@@ -2,57 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import balls
 import numpy as np
-import pytest
 from sensor_msgs.msg import Image
 
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
+from ixgs_ros.parameters import build
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.processes import NodeGroup
 from ixgs_ros.ros.shot_message import from_shot_message, to_shot_message
+from ixgs_ros.standardization.network.config import NetworkConfig
+from ixgs_ros.standardization.network.domain import Domain
+from ixgs_ros.standardization.network.generator import Generator
+from ixgs_ros.standardization.network.weights import save_weights, Weights
+
+OUTPUTS = {'shots': (ShotMessage, qos.SHOTS), 'attenuation/shots': (ShotMessage, qos.SHOTS),
+           'standardized': (Image, qos.LATCHED), 'report': (ShotReport, qos.REPORTS)}
 
 
-@pytest.fixture
-def node(ros_domain):
-    """The node, a publisher to it, and what it says by topic."""
-    with NodeGroup(('standardizer',), {'standardizer': {'metal': 'mask'}}, ros_domain) as group:
-        heard = {'shots': [], 'standardized': [], 'report': []}
-        station = group.station
-        for name, kind, profile in (('shots', ShotMessage, qos.SHOTS),
-                                    ('standardized', Image, qos.LATCHED),
-                                    ('report', ShotReport, qos.REPORTS)):
-            station.node.create_subscription(kind, f'/carm/standardizer/{name}',
-                                             heard[name].append, profile)
-        shots = station.node.create_publisher(ShotMessage, '/carm/acquisition/shots', qos.SHOTS)
+class Node:
+    """The running node: shots go in, messages are kept by topic."""
+
+    def __init__(self, group: NodeGroup) -> None:
+        self.station = group.station
+        self.heard: dict[str, list] = {name: [] for name in OUTPUTS}
+        for name, (kind, profile) in OUTPUTS.items():
+            self.station.node.create_subscription(kind, f'/carm/standardizer/{name}',
+                                                  self.heard[name].append, profile)
+        self._shots = self.station.node.create_publisher(ShotMessage, '/carm/acquisition/shots',
+                                                         qos.SHOTS)
         group.bring_up()
-        station.wait(lambda: shots.get_subscription_count() == 1, 10, 'the node')
+        self.station.wait(lambda: self._shots.get_subscription_count() == 1, 20, 'the node')
 
-        def send(shot):
-            shots.publish(to_shot_message(shot, 'patient_reference'))
-        yield station, send, heard
+    def send(self, shot) -> None:
+        self._shots.publish(to_shot_message(shot, 'patient_reference'))
+
+    def wait(self, name: str, count: int = 1):
+        """Return the newest message of a topic as soon as there are so many."""
+        self.station.wait(lambda: len(self.heard[name]) >= count, 20, f'{count} of {name}')
+        return self.heard[name][-1]
 
 
-def test_shots_are_passed_on_shown_or_refused(node):
-    station, send, heard = node
+def pixels(image: Image) -> np.ndarray:
+    assert image.encoding == '32FC1'
+    return np.frombuffer(bytes(image.data), '<f4').reshape(image.height, image.width)
+
+
+def test_shots_of_both_quantities_are_passed_on_shown_or_refused(ros_domain, tmp_path):
+    """With an untrained network, whose domain ends at a median line integral of 3."""
+    config = build(NetworkConfig, {'channels': 4, 'levels': 2})
+    file = tmp_path / 'bone.safetensors'
+    save_weights(file, Weights(Generator(config), Domain({'level': (0.0, 3.0)})))
     shot = balls.shot(1)
-    send(shot)
-    station.wait(lambda: heard['shots'] and heard['standardized'], 20, 'a shot and its picture')
-    passed = from_shot_message(heard['shots'][0])
-    assert passed.quantity == 'attenuation' and passed.id == 1
-    np.testing.assert_array_equal(passed.line_integrals, shot.line_integrals)
-    picture = heard['standardized'][0]
-    assert (picture.encoding, picture.height, picture.width) == ('32FC1', 64, 64)
-    assert picture.header.stamp == heard['shots'][0].header.stamp
-    seen = np.frombuffer(bytes(picture.data), '<f4').reshape(64, 64)
-    np.testing.assert_array_equal(np.isnan(seen), passed.weights == 0)
-    np.testing.assert_array_equal(seen[passed.weights > 0],
-                                  shot.line_integrals[passed.weights > 0])
-    black = balls.shot(2)
-    black.weights[:] = 0
-    send(black)
-    station.wait(lambda: heard['report'], 10, 'a refusal')
-    assert heard['report'][0].id == 2 and heard['report'][0].code == 'NO_SIGNAL'
-    send(balls.shot(3))   # the stream goes on
-    station.wait(lambda: len(heard['shots']) == 2, 10, 'the next shot')
+    parameters = {'mode': 'both', 'weights': str(file), 'metal': 'mask'}
+    with NodeGroup(('standardizer',), {'standardizer': parameters}, ros_domain) as group:
+        node = Node(group)
+        node.send(shot)
+        bone = from_shot_message(node.wait('shots'))
+        attenuation = from_shot_message(node.wait('attenuation/shots'))
+        assert (bone.id, bone.quantity) == (1, 'bone')
+        assert (attenuation.id, attenuation.quantity) == (1, 'attenuation')
+        np.testing.assert_array_equal(attenuation.line_integrals, shot.line_integrals)
+        picture, used = node.wait('standardized'), bone.weights > 0
+        assert picture.header.stamp == node.heard['shots'][0].header.stamp
+        np.testing.assert_array_equal(np.isnan(pixels(picture)), ~used)
+        np.testing.assert_array_equal(pixels(picture)[used], bone.line_integrals[used])
+        node.send(replace(balls.shot(2), line_integrals=balls.shot(2).line_integrals + 6))
+        report = node.wait('report')
+        assert (report.id, report.code) == (2, 'OUT_OF_DOMAIN')
+        assert 'median line integral is' in report.message
+        node.send(replace(balls.shot(3), weights=np.zeros_like(shot.weights)))
+        report = node.wait('report', 2)
+        assert (report.id, report.code) == (3, 'NO_SIGNAL')
+        node.send(balls.shot(4))   # the stream goes on
+        assert node.wait('shots', 2).id == node.wait('attenuation/shots', 2).id == 4

@@ -10,7 +10,7 @@ from ixgs_ros.standardization import Standardizer, StandardizerConfig
 
 @pytest.mark.parametrize('mode', ['network', 'both'])
 def test_a_missing_file_is_named(mode):
-    with pytest.raises(ParameterError, match='weights: /nowhere.safetensors is not there'):
+    with pytest.raises(ParameterError, match='weights: /nowhere.safetensors: there is no'):
         Standardizer(StandardizerConfig(mode=mode, weights='/nowhere.safetensors'))
 
 
