@@ -9,7 +9,8 @@ or from a grid of 256³, never by a model that reconstructs. All methods get the
 - photons: 1e4 photons a pixel in air;
 - jitter: poses reported 0.5° (about the isocentre) and 1.5 mm RMS wrong, exposures 5 %;
 - truncated: the whole CT, much wider than the field of every shot;
-- gecatsim: the sphere through an independent polychromatic simulator (``_gecatsim_shots``).
+- gecatsim: the sphere through an independent polychromatic simulator
+  (``ixgs_ros.evaluation.gecatsim_shots``), without scatter.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ixgs_ros.evaluation.gecatsim_shots import scale_to, Setup, shoot
 from ixgs_ros.geometry.orbits import CArm, CArmAngles, random_stations
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
@@ -137,15 +139,19 @@ class Scene:
         what = CONDITIONS[condition]
         caster = self._whole_caster if what.truncated else self._sphere_caster
         if what.gecatsim:
-            from _gecatsim_shots import line_integrals
-            images = line_integrals(self.sphere, FINE_GRID,
-                                    [CARM.view(station) for station in stations], CARM.sod,
-                                    CARM.sdd, seed)
+            images = self._gecatsim([CARM.view(station) for station in stations], seed)
         else:
             images = [caster.project(CARM.view(station)) for station in stations]
         shots = [take(image, station, what, seed, k)
                  for k, (image, station) in enumerate(zip(images, stations, strict=True))]
         return Problem(shots, REGION, self._whole_box if what.truncated else REGION, condition)
+
+    def _gecatsim(self, views: list[View], seed: int) -> list[np.ndarray]:
+        """Return line integrals of the sphere on the scale of 1/m at 65 keV."""
+        images = [shoot(self.sphere, FINE_GRID.affine(), view, Setup(CARM.sod, CARM.sdd),
+                        1000 * seed + k) for k, view in enumerate(views)]
+        scale = scale_to([self._sphere_caster.project(view) for view in views], images)
+        return [(scale * image).astype(np.float32) for image in images]
 
 
 def take(line_integrals: np.ndarray, station: CArmAngles, condition: Condition, seed: int,

@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     'standardize': 'DICOM X-ray images to line integrals, of attenuation or of bone alone',
     'replay': 'reconstruct a recorded bag, through the nodes or offline',
     'make-pairs': 'make bodies and their shots, for training a standardizer',
+    'evaluate': "the IXGS paper's experiment: raw, standardized and ideal shots, against the CT",
     'bench': 'compare quality and speed with other methods',
     'test': 'check the code: ruff, mypy, pytest',
 }

@@ -91,6 +91,12 @@ class VoxelGrid:
         extent = self.spacing * np.array(self.size)
         return Region(self.origin - 0.5 * self.spacing + 0.5 * extent, extent)
 
+    def affine(self) -> np.ndarray:
+        """Return the map (4, 4) from voxel indices (x, y, z) to the reference frame, metres."""
+        reference_from_index = np.diag([*self.spacing, 1.0])
+        reference_from_index[:3, 3] = self.origin
+        return reference_from_index
+
     def axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the coordinates of the voxel centres along x, y and z, metres."""
         x, y, z = (self.origin[a] + self.spacing[a] * np.arange(self.size[a]) for a in range(3))

@@ -84,17 +84,26 @@ def rmse_hu(ours: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ssim3d(ours: np.ndarray, truth: np.ndarray, data_range: float = PEAK_PER_M) -> np.ndarray:
-    """Return the 3-D SSIM map (z, y, x), float64.
+    """Return the 3-D SSIM map (z, y, x), float64, see :func:`ssim_map`."""
+    if ours.ndim != 3:
+        raise ValueError(f'expected two volumes (z, y, x), got {ours.shape} and {truth.shape}')
+    return ssim_map(ours, truth, data_range)
 
-    Wang et al. (IEEE Trans. Image Process. 13(4), 2004) with a uniform 7³ window, sample (N - 1)
-    covariances, K1 = 0.01 and K2 = 0.03, mirrored at the borders: scikit-image's defaults.
+
+def ssim_map(ours: np.ndarray, truth: np.ndarray, data_range: float) -> np.ndarray:
+    """Return the SSIM map of two images or volumes, of their shape, float64.
+
+    Wang et al. (IEEE Trans. Image Process. 13(4), 2004) with a uniform window of 7 along each
+    axis, sample (N - 1) covariances, K1 = 0.01 and K2 = 0.03, mirrored at the borders:
+    scikit-image's defaults.
     """
-    if ours.shape != truth.shape or ours.ndim != 3 or min(ours.shape) < SSIM_WINDOW:
-        raise ValueError(f'expected two volumes of equal shape, at least {SSIM_WINDOW} voxels '
+    if ours.shape != truth.shape or min(ours.shape) < SSIM_WINDOW:
+        raise ValueError(f'expected two arrays of equal shape, at least {SSIM_WINDOW} values '
                          f'along each axis, got {ours.shape} and {truth.shape}')
     x, y = np.asarray(ours, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     mean_x, mean_y = _window_mean(x), _window_mean(y)
-    unbiased = SSIM_WINDOW ** 3 / (SSIM_WINDOW ** 3 - 1.0)
+    window = SSIM_WINDOW ** ours.ndim
+    unbiased = window / (window - 1.0)
     variance_x = unbiased * (_window_mean(x * x) - mean_x * mean_x)
     variance_y = unbiased * (_window_mean(y * y) - mean_y * mean_y)
     covariance = unbiased * (_window_mean(x * y) - mean_x * mean_y)

@@ -1,0 +1,85 @@
+"""What takes the shots: an independent simulator, or the one that training shots come from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ixgs_ros.evaluation.gecatsim_shots import scale_to, Setup, shoot
+from ixgs_ros.evaluation.patient import Patient
+from ixgs_ros.geometry.orbits import CArm
+from ixgs_ros.geometry.view import View
+from ixgs_ros.simulation.ray_caster import RayCaster
+
+# The beam widens to 0.29 m behind the isocentre, and a slanting ray runs 0.6 m through a body.
+SPACING, ACROSS, DEEP = 0.002, 146, 320
+SCALING_VIEWS = 3
+
+
+class Simulator(Protocol):
+    """Takes the shots of one patient."""
+
+    def line_integrals(self, view: View, number: int) -> np.ndarray:
+        """Return what a view measures, (H, W) float32, NaN where the panel shows nothing.
+
+        Args:
+            view: where.
+            number: of the station; it seeds the shot's chance.
+        """
+
+
+class Gecatsim:
+    """The whole body by gecatsim, with noise and scatter; right exposures.
+
+    One factor for the patient takes the beam's effective energy away. It is fitted on shots
+    without noise and scatter, which would be taken for a matter of energy.
+
+    Args:
+        patient: whom.
+        carm: the rig.
+        views: some of the views, to fit the factor on.
+        seed: of the noise.
+    """
+
+    def __init__(self, patient: Patient, carm: CArm, views: list[View], seed: int) -> None:
+        self._patient, self._carm, self._seed = patient, carm, seed
+        self._views, self._scale = views[:SCALING_VIEWS], 0.0
+
+    def line_integrals(self, view: View, number: int) -> np.ndarray:
+        """Return what a view measures, (H, W) float32."""
+        if self._scale == 0.0:
+            caster = RayCaster.from_affine(self._patient.per_m, self._patient.reference_from_index)
+            self._scale = scale_to([caster.project(v) for v in self._views],
+                                   [self._shoot(v, 0, clean=True) for v in self._views])
+        seed = 1000 * self._seed + number
+        return (self._scale * self._shoot(view, seed, clean=False)).astype(np.float32)
+
+    def _shoot(self, view: View, seed: int, *, clean: bool) -> np.ndarray:
+        setup = Setup(self._carm.sod, self._carm.sdd, SPACING, ACROSS, DEEP, noise=not clean,
+                      scatter=not clean)
+        return shoot(self._patient.per_m, self._patient.reference_from_index, view, setup, seed)
+
+
+class Ours:
+    """The simulator that training shots come from: what the network knows, to compare with.
+
+    Args:
+        patient: whom.
+        seed: of the rig's physics, which differ from shot to shot, and of the noise.
+    """
+
+    def __init__(self, patient: Patient, seed: int) -> None:
+        from ixgs_ros.simulation.materials import body_of
+        self._body, self._seed = body_of(patient.ct), seed
+        self._lps_from_reference = patient.lps_from_reference
+
+    def line_integrals(self, view: View, number: int) -> np.ndarray:
+        """Return what a view measures, (H, W) float32, NaN outside the collimator's field."""
+        from ixgs_ros.simulation.material_caster import cast
+        from ixgs_ros.simulation.physics import draw_physics, expose_shot
+        in_lps = View(view.k, self._lps_from_reference @ view.reference_from_source, view.height,
+                      view.width)
+        rng = np.random.default_rng((self._seed, number))
+        exposed = expose_shot(cast(self._body, in_lps), draw_physics(rng), rng)
+        return np.where(exposed.mask, exposed.line_integrals, np.nan).astype(np.float32)

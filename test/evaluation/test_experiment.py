@@ -1,0 +1,103 @@
+"""The experiment from shots to table, on a coarse phantom and with shots by the ray caster."""
+
+import numpy as np
+import pytest
+
+from ixgs_ros.cli import main as command
+from ixgs_ros.evaluation.arms import make_arm
+from ixgs_ros.evaluation.experiment import Experiment, Series
+from ixgs_ros.evaluation.patient import GRID, Patient
+from ixgs_ros.evaluation.shot_cache import ShotCache
+from ixgs_ros.evaluation.table import markdown, Rows
+from ixgs_ros.simulation.phantom import lumbar_phantom
+from ixgs_ros.simulation.ray_caster import RayCaster
+
+SECONDS = 1.0
+
+
+class Caster:
+    """Takes shots without any physics, and counts them."""
+
+    def __init__(self, patient):
+        self._caster = RayCaster.from_affine(patient.per_m, patient.reference_from_index)
+        self.taken = 0
+
+    def line_integrals(self, view, number):
+        self.taken += 1
+        return self._caster.project(view)
+
+
+@pytest.fixture(scope='module')
+def patient():
+    return Patient.of(lumbar_phantom(spacing=0.003))
+
+
+@pytest.fixture(scope='module')
+def series():
+    return Series('small', 'gecatsim', 'arbitrary', 0, 64)
+
+
+@pytest.fixture(scope='module')
+def rows(patient, series, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('evaluation')
+    experiment = Experiment(series, patient, folder / 'shots', Caster(patient))
+    rows = Rows(folder / 'evaluation.csv')
+    for arm in ('raw', 'ideal'):
+        rows.add(experiment.answer(series.question(arm, '', 6, SECONDS), make_arm(arm)))
+    return rows
+
+
+def test_the_bone_of_the_ct_is_better_than_all_of_it(rows):
+    raw, ideal = rows.rows
+    assert ideal.psnr_db > raw.psnr_db + 2 and ideal.dice > raw.dice
+    assert ideal.surface_mm < raw.surface_mm and ideal.view_psnr_db > raw.view_psnr_db + 2
+    assert ideal.dice > 0.7 and ideal.relative_l1 == 0.0
+    assert np.isnan(raw.relative_l1)
+
+
+def test_rows_are_kept_and_known_again(rows, series, tmp_path):
+    path = tmp_path / 'evaluation.csv'
+    Rows(path).add(rows.rows[0])
+    again = Rows(path)
+    assert again.has(series.question('raw', '', 6, SECONDS))
+    assert not again.has(series.question('ideal', '', 6, SECONDS))
+    assert again.rows[0].psnr_db == pytest.approx(rows.rows[0].psnr_db, abs=1e-4)
+
+
+def test_the_table_says_what_is_left_of_the_gap(rows):
+    lines = markdown(rows.rows).splitlines()
+    assert len(lines) == 4 and all(line.count('|') == lines[0].count('|') for line in lines)
+    assert '| raw |' in lines[2] and lines[2].endswith('| 100 % | 100 % | 100 % |')
+    assert '| ideal |' in lines[3] and lines[3].endswith('| 0 % | 0 % | 0 % |')
+
+
+def test_shots_are_taken_once(patient, series, tmp_path):
+    caster = Caster(patient)
+    views = series.views
+    first = ShotCache(tmp_path, caster).shot(views[0], 0)
+    assert np.array_equal(ShotCache(tmp_path, caster).shot(views[0], 0), first)
+    assert caster.taken == 1
+    other = Series('small', 'gecatsim', 'arbitrary', 0, 32).views
+    with pytest.raises(ValueError, match='expected an image of 32'):
+        ShotCache(tmp_path, caster).shot(other[0], 0)
+
+
+def test_the_truth_is_bone_about_the_spinal_canal(patient):
+    truth = patient.truth()
+    near = np.linalg.norm(GRID.points(), axis=-1) < 0.03
+    assert truth[near].max() > 30.0 and 0.1 < (truth[near] > 15.0).mean() < 0.9
+    # In front of the spine, which is where y falls, there is no bone.
+    assert truth[:, 2].max() == 0.0
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['--views', '31'], '--views 31: expected 2 to 30'),
+    (['--seconds', '0'], '--seconds 0: expected more than 0'),
+    (['--arms', 'best'], '--arms best: expected some of raw, physics_bone, network, ideal'),
+    (['--weights', '/none.safetensors'], '--weights /none.safetensors: there is no such file'),
+    (['--ct', '/none.nii'], '--ct: /none.nii: there is no such file'),
+    (['--detector', '8'], '--detector 8: expected at least 32 pixels')])
+def test_a_call_that_cannot_be_is_one_line(arguments, said, tmp_path, capsys):
+    assert command.main(['evaluate', '--ct', 'phantom', '--out', str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count('\n') == 1
