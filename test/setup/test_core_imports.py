@@ -6,7 +6,7 @@ import sys
 import pytest
 
 CORE = ('geometry', 'volume', 'gaussians', 'standardization', 'reconstruction', 'simulation',
-        'acquisition', 'session')
+        'acquisition', 'session', 'evaluation')
 
 # Prints which of the forbidden modules are loaded once all modules of a package are, but for the
 # float64 reference, the CUDA back end and the standardizer's network, which are what torch is for.
