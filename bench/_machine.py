@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 import platform
 import subprocess
@@ -19,8 +20,12 @@ def machine() -> str:
     return f'{models[0] if models else name}, {max(1, len(models))} cores'
 
 
+@cache
 def engine() -> str:
-    """Return the date of the engine's last commit, yyyy-mm-dd; empty outside of a repository."""
+    """Return the date of the engine's last commit, yyyy-mm-dd; empty outside of a repository.
+
+    Asked once a run: what is committed while it goes on is not what it measures.
+    """
     done = subprocess.run(['git', '-C', str(ROOT), 'log', '-1', '--format=%cs', '--', *ENGINE],
                           capture_output=True, text=True, check=False)
     return done.stdout.strip()

@@ -101,7 +101,11 @@ def entry(rows: Rows, cells: Sequence[Cell], name: str) -> str:
         found = [row.psnr_db for cell in cells for row in rows.of(cell, name)]
         return f'{median(found):.2f} dB' if found else '–'
     found = differences(rows, cells, name)
-    return f'{median(found):+.2f} ({min(found):+.2f} to {max(found):+.2f})' if found else '–'
+    if not found:
+        return '–'
+    spread = (f'{min(found):+.2f} to {max(found):+.2f}, {len(found)} seeds' if len(found) > 1
+              else '1 seed')
+    return f'{median(found):+.2f} ({spread})'
 
 
 def markdown(rows: Rows, problems: Sequence[tuple[str, str]], seconds: float) -> str:
@@ -114,7 +118,7 @@ def markdown(rows: Rows, problems: Sequence[tuple[str, str]], seconds: float) ->
              f'{VIEWS} views, seeds {names(used, "seed")}, {seconds:g} CPU seconds for each '
              'reconstruction (a stream takes what it takes). dB inside 76 mm without the part '
              'minus the same with it, on the same shots: the median over the seeds (least to '
-             'greatest). Below 0: the part helps. – : not looked at there. Single figures: '
+             'greatest). Below 0: the part helps. – : not measured there. Single figures: '
              'ablation.csv; what they say: docs/ablation.md.', '',
              '| row | switched off | '
              + ' | '.join(f'{scene}, {condition}' for scene, condition in problems) + ' |',
@@ -137,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = Rows(arguments.out / 'ablation.csv')
+    engine()   # as it is at the beginning
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     # Parts first: a run that is cut has whole rows of the table.
     for part in arguments.parts:

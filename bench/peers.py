@@ -87,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = Rows(arguments.out / 'peers.csv')
+    engine()   # as it is at the beginning
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     for name in arguments.ct:
         cells = [Cell(Path(name).stem, condition, views, seed) for views in arguments.views

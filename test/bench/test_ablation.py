@@ -39,8 +39,9 @@ def test_the_table_holds_differences_from_the_row_that_a_part_is_compared_with(t
         for seed, psnr_db in enumerate(figures, 21))
     cells = rows.cells()
     assert entry(rows, cells, WHOLE) == '22.00 dB'
-    assert entry(rows, cells, 'tv') == '-1.00 (-1.50 to -0.10)'
-    assert entry(rows, cells, 'new starts') == '-1.00 (-1.00 to -0.50)'
+    assert entry(rows, cells, 'tv') == '-1.00 (-1.50 to -0.10, 3 seeds)'
+    assert entry(rows, cells, 'new starts') == '-1.00 (-1.00 to -0.50, 3 seeds)'
+    assert entry(rows, cells[:1], 'tv') == '-1.00 (1 seed)'
     assert entry(rows, cells, 'shell') == '–'
     page = markdown(Rows(tmp_path / 'ablation.csv'), [('lidc', 'jitter')], 10.0)
     assert 'seeds 21, 22, 23' in page and 'engine of 2026-11-24' in page
