@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import balls
 import numpy as np
 from sensor_msgs.msg import Image
 
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
+from ixgs_ros.geometry import RigidTransform, View
 from ixgs_ros.parameters import build
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.processes import NodeGroup
 from ixgs_ros.ros.shot_message import from_shot_message, to_shot_message
+from ixgs_ros.shot import Shot
 from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.domain import Domain
 from ixgs_ros.standardization.network.generator import Generator
@@ -21,6 +22,17 @@ from ixgs_ros.standardization.network.weights import save_weights, Weights
 
 OUTPUTS = {'shots': (ShotMessage, qos.SHOTS), 'attenuation/shots': (ShotMessage, qos.SHOTS),
            'standardized': (Image, qos.LATCHED), 'report': (ShotReport, qos.REPORTS)}
+
+
+def ball(number: int) -> Shot:
+    """A ball of 3 cm radius and water, 0.6 m in front of the source, as the shot of a number."""
+    focal, middle, water = 384.0, 31.5, 20.0
+    view = View(np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]]),
+                RigidTransform(np.eye(3), np.array([0.0, 0.0, -0.6])), 64, 64)
+    distance = np.linalg.norm(np.cross(view.ray_directions(), view.source), axis=-1)
+    chord = 2 * np.sqrt(np.maximum(0, 0.03**2 - distance**2))
+    lines = (water * chord).astype(np.float32)
+    return Shot(number, number * 1_000_000_000, view, lines, np.exp(-lines))
 
 
 class Node:
@@ -56,7 +68,7 @@ def test_shots_of_both_quantities_are_passed_on_shown_or_refused(ros_domain, tmp
     config = build(NetworkConfig, {'channels': 4, 'levels': 2})
     file = tmp_path / 'bone.safetensors'
     save_weights(file, Weights(Generator(config), Domain({'level': (0.0, 3.0)})))
-    shot = balls.shot(1)
+    shot = ball(1)
     parameters = {'mode': 'both', 'weights': str(file), 'metal': 'mask'}
     with NodeGroup(('standardizer',), {'standardizer': parameters}, ros_domain) as group:
         node = Node(group)
@@ -70,12 +82,12 @@ def test_shots_of_both_quantities_are_passed_on_shown_or_refused(ros_domain, tmp
         assert picture.header.stamp == node.heard['shots'][0].header.stamp
         np.testing.assert_array_equal(np.isnan(pixels(picture)), ~used)
         np.testing.assert_array_equal(pixels(picture)[used], bone.line_integrals[used])
-        node.send(replace(balls.shot(2), line_integrals=balls.shot(2).line_integrals + 6))
+        node.send(replace(ball(2), line_integrals=ball(2).line_integrals + 6))
         report = node.wait('report')
         assert (report.id, report.code) == (2, 'OUT_OF_DOMAIN')
         assert 'median line integral is' in report.message
-        node.send(replace(balls.shot(3), weights=np.zeros_like(shot.weights)))
+        node.send(replace(ball(3), weights=np.zeros_like(shot.weights)))
         report = node.wait('report', 2)
         assert (report.id, report.code) == (3, 'NO_SIGNAL')
-        node.send(balls.shot(4))   # the stream goes on
+        node.send(ball(4))   # the stream goes on
         assert node.wait('shots', 2).id == node.wait('attenuation/shots', 2).id == 4
