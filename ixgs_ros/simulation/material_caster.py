@@ -120,7 +120,9 @@ def _slabs(voxels: np.ndarray, size: np.ndarray, start: np.ndarray, slope: np.nd
         i, j = min(int(b), size[second] - 2), min(int(c), size[third] - 2)
         at = np.uintp(slab * stride + i * stride_b + j * stride_c)
         to_b, to_c = np.uintp(stride_b), np.uintp(stride_c)
-        length, fb, fc = np.float32(above - below), np.float32(b - i), np.float32(c - j)
+        # Rounding may put the end of the last slab before its beginning, by some 1e-16.
+        length = np.float32(max(above - below, 0.0))
+        fb, fc = np.float32(b - i), np.float32(c - j)
         gb, gc = np.float32(1.0) - fb, np.float32(1.0) - fc
         w00, w01 = length * gb * gc, length * gb * fc
         w10, w11 = length * fb * gc, length * fb * fc
