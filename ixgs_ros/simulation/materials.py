@@ -18,7 +18,6 @@ from ixgs_ros.simulation.ct import Ct
 from ixgs_ros.simulation.material_shot import MATERIALS
 
 WATER_DENSITY = 1000.0              # kg/m³
-TITANIUM_DENSITY = 4506.0
 # Mass attenuation, m²/kg, at 64.56 keV, where water's is 0.02000 and hence water's attenuation the
 # project's 20/m. From NIST XCOM (Hubbell and Seltzer, NISTIR 5632, tables 3 and 4), log-log
 # between 60 and 80 keV; hydroxyapatite Ca10(PO4)6(OH)2 by its mass fractions (Ca 0.399, P 0.185,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from ixgs_ros.simulation.attenuation import attenuation
 from ixgs_ros.simulation.bone_target import RAMP_HU
 from ixgs_ros.simulation.materials import Body, densities
-from ixgs_ros.simulation.shapes import coverage, Points
-
-TITANIUM = np.array([0.0, 0.0, 0.0, 4506.0, 0.0], dtype=np.float32)
-STEEL = np.array([0.0, 0.0, 0.0, 7900.0, 0.0], dtype=np.float32)
+from ixgs_ros.simulation.shapes import Points
 
 
 def soft(hu: float, iodine: float = 0.0) -> np.ndarray:
     """Return the channels of soft tissue, fat or gas; ``iodine`` in kg/m³."""
-    return np.array([10.0 * 0.1 * max(1000.0 + hu, 0.0), 0.0, iodine, 0.0, 0.0], dtype=np.float32)
+    return np.array([max(1000.0 + hu, 0.0), 0.0, iodine, 0.0, 0.0], dtype=np.float32)
 
 
 def bony(hu: float) -> np.ndarray:
@@ -60,9 +58,8 @@ class Canvas:
 
     def paint(self, patch: Patch, distance: np.ndarray, channels: np.ndarray) -> None:
         """Fill a shape, given by the distance to it in mm; its edge voxels are mixed."""
-        share = coverage(distance, self.voxel)
-        inside = share > 0.0
-        patch.voxels[inside] += share[inside][:, None] * (channels - patch.voxels[inside])
+        _blend(patch.voxels, np.broadcast_to(distance, patch.voxels.shape[:3]),
+               np.float32(1.0 / self.voxel), channels)
 
     def body(self, metal: str = 'titanium') -> Body:
         """Return what has been painted."""
@@ -70,3 +67,16 @@ class Canvas:
         affine[:3, 3] = [0.001 * axis[0] for axis in self.axes]
         planes = np.moveaxis(self.channels, -1, 0)
         return Body(planes[:4], planes[4], affine, metal)
+
+
+@numba.njit(nogil=True, cache=True)
+def _blend(voxels: np.ndarray, distance: np.ndarray, per_voxel: float,
+           channels: np.ndarray) -> None:
+    """Mix ``channels`` into voxels (z, y, x, 5) by how much of them a shape covers."""
+    for k in range(voxels.shape[0]):
+        for j in range(voxels.shape[1]):
+            for i in range(voxels.shape[2]):
+                share = min(0.5 - distance[k, j, i] * per_voxel, 1.0)
+                if share > 0.0:
+                    for c in range(5):
+                        voxels[k, j, i, c] += share * (channels[c] - voxels[k, j, i, c])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt, zoom
+from scipy.ndimage import binary_fill_holes
 
 from ixgs_ros.simulation.bodies.fields import points_of
 from ixgs_ros.simulation.materials import (
@@ -39,9 +40,10 @@ def with_soft_density(body: Body, rng: np.random.Generator, spread: float) -> Bo
 
     Where the bone target is, water stays as it is, so that the target does.
     """
-    coarse = rng.normal(1.0, spread, [max(2, n // 12) for n in body.bone.shape])
-    ratios = np.array(body.bone.shape) / coarse.shape
-    field = zoom(coarse, ratios, order=1).astype(np.float32)
+    field = rng.normal(1.0, spread, [max(2, n // 12) for n in body.bone.shape])
+    for axis, n in enumerate(body.bone.shape):
+        field = np.moveaxis(np.tensordot(_between(field.shape[axis], n), field, (1, axis)), 0,
+                            axis)
     densities = body.densities.copy()
     densities[WATER] *= np.where(body.bone > 0.0, 1.0, np.maximum(field, 0.0))
     return replace(body, densities=densities)
@@ -80,7 +82,7 @@ def with_fat(body: Body, thickness: float, density: float = 920.0) -> Body:
     """Return a body that has become stouter: a layer of fat is put round each transverse slice.
 
     Args:
-        body: the body; its grid is widened by the layer.
+        body: the body, on square voxels; its grid is widened by the layer.
         thickness: of the layer, metres.
         density: of the fat as water of the same attenuation, kg/m³.
     """
@@ -92,7 +94,7 @@ def with_fat(body: Body, thickness: float, density: float = 920.0) -> Body:
         filled = binary_fill_holes(densities[:, layer].sum(axis=0) > 200.0)
         if not filled.any():
             continue
-        away = distance_transform_edt(~filled, sampling=body.spacing[1::-1])
+        away = body.spacing[0] * cv2.distanceTransform((~filled).astype(np.uint8), cv2.DIST_L2, 5)
         share = np.clip((thickness - away) / body.spacing[0] + 0.5, 0.0, 1.0)
         share[filled] = 0.0
         water = densities[WATER, layer]
@@ -125,6 +127,12 @@ def with_ends(body: Body, length: float, density: float = 1040.0) -> Body:
     affine = np.array(body.lps_from_index)
     affine[:3, 3] -= affine[:3, 2] * layers
     return Body(densities, np.pad(body.bone, margins), affine, body.metal)
+
+
+def _between(knots: int, count: int) -> np.ndarray:
+    """Return the matrix (count, knots) float32 that interpolates between even knots."""
+    places = np.linspace(0.0, knots - 1.0, count)
+    return np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(knots))).astype(np.float32)
 
 
 def _ellipsoid(body: Body, center: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ixgs_ros.simulation.bodies import deformation, tissue
 from ixgs_ros.simulation.bodies.fields import bone_points, box_of
+from ixgs_ros.simulation.bodies.implants import draw_implants
 from ixgs_ros.simulation.bodies.warping import warped
 from ixgs_ros.simulation.materials import Body
 
@@ -30,7 +31,7 @@ def varied_shape(body: Body, rng: np.random.Generator) -> Body:
 
 
 def varied_tissue(body: Body, rng: np.random.Generator) -> Body:
-    """Return a body of other densities, with or without contrast medium, gas and fat."""
+    """Return a body of other densities, with or without contrast medium, gas, fat, metal."""
     body = tissue.with_bone_density(body, rng.uniform(0.55, 1.35))
     body = tissue.with_soft_density(body, rng, rng.uniform(0.0, 0.04))
     contrast = rng.uniform()
@@ -45,7 +46,7 @@ def varied_tissue(body: Body, rng: np.random.Generator) -> Body:
             body = tissue.with_gas(body, center, rng.uniform(0.005, 0.025, 3))
     if rng.uniform() < 0.3:
         body = tissue.with_fat(body, rng.uniform(0.005, 0.04))
-    return body
+    return draw_implants(body, rng) if rng.uniform() < 0.15 else body
 
 
 def _soft_places(body: Body, rng: np.random.Generator, count: int) -> np.ndarray:
