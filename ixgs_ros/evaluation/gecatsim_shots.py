@@ -53,6 +53,8 @@ class Setup:
         deep: voxels along the beam. What lies beyond the voxels about the isocentre is air.
         noise: whether photons and electronics are noisy.
         scatter: whether photons are scattered.
+        current: of the tube, mA for a millisecond; with 100 about 5e5 photons reach each mm² of
+            the panel through air.
     """
 
     sod: float
@@ -62,6 +64,7 @@ class Setup:
     deep: int = 176
     noise: bool = True
     scatter: bool = False
+    current: float = 100.0
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -177,7 +180,7 @@ def _set_up(simulator: Any, view: View, setup: Setup) -> None:
                 'enableElectronicNoise': int(setup.noise)},
             simulator.protocol: {
                 'viewCount': 1, 'viewsPerRotation': 1000, 'stopViewId': 0, 'bowtie': [],
-                'spectrumFilename': 'tungsten_tar10.0_100_filt.dat', 'mA': 100},
+                'spectrumFilename': 'tungsten_tar10.0_100_filt.dat', 'mA': setup.current},
             simulator.phantom: {'projectorNumThreads': len(os.sched_getaffinity(0))}}
     for owner, values in settings.items():
         for name, value in values.items():

@@ -12,6 +12,7 @@ from ixgs_ros.evaluation.gecatsim_shots import (
     shoot,
 )
 from ixgs_ros.evaluation.panel_scatter import scatter_of
+from ixgs_ros.evaluation.simulators import automatic_current
 from ixgs_ros.geometry.orbits import CArm, random_views
 from ixgs_ros.simulation.ray_caster import RayCaster
 from ixgs_ros.volume.grid import Region, VoxelGrid
@@ -66,6 +67,20 @@ def test_noise_repeats_with_its_seed():
     # But for one pixel: gecatsim draws its first number before the seeds take effect.
     assert (one != again).sum() <= 1 and np.abs(one - again).max() < 0.01
     assert 0 < np.abs(one - quiet)[20:28, 20:28].mean() < 0.1
+
+
+def test_a_thicker_body_gets_as_much_more_current_as_it_takes_away():
+    thin, thick = np.full((40, 40), 4.6), np.full((40, 40), 6.6)
+    assert automatic_current(thin) == pytest.approx(100.0)
+    assert automatic_current(thick) * np.exp(-2.0) == pytest.approx(100.0)
+
+
+@needs_gecatsim
+def test_more_current_is_less_noise():
+    quiet = shot(body())
+    few, many = (np.std((shot(body(), noise=True, current=ma) - quiet)[20:28, 20:28])
+                 for ma in (10.0, 1000.0))
+    assert few / many == pytest.approx(10.0, rel=0.3)
 
 
 @needs_gecatsim
