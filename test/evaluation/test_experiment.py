@@ -8,6 +8,7 @@ from ixgs_ros.evaluation.arms import make_arm
 from ixgs_ros.evaluation.experiment import Experiment, Series
 from ixgs_ros.evaluation.patient import GRID, Patient
 from ixgs_ros.evaluation.shot_cache import ShotCache
+from ixgs_ros.evaluation.simulators import Ours
 from ixgs_ros.evaluation.table import markdown, Rows
 from ixgs_ros.simulation.phantom import lumbar_phantom
 from ixgs_ros.simulation.ray_caster import RayCaster
@@ -101,3 +102,13 @@ def test_a_call_that_cannot_be_is_one_line(arguments, said, tmp_path, capsys):
     assert command.main(['evaluate', '--ct', 'phantom', '--out', str(tmp_path), *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count('\n') == 1
+
+
+def test_our_simulator_shoots_the_same_body_from_the_same_place(patient, series):
+    view = series.views[1]
+    image = Ours(patient, 0).line_integrals(view, 1)
+    wanted = Caster(patient).line_integrals(view, 1)
+    usable = np.isfinite(image)
+    assert usable.mean() > 0.2
+    assert np.corrcoef(image[usable], wanted[usable])[0, 1] > 0.9
+    assert np.corrcoef(image[usable], wanted[::-1][usable])[0, 1] < 0.9
