@@ -65,6 +65,25 @@ def small_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope='session')
+def half_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of a network that says: half of every line integral is bone, for sure."""
+    import torch
+
+    from ixgs_ros.standardization.network.config import NetworkConfig
+    from ixgs_ros.standardization.network.domain import Domain
+    from ixgs_ros.standardization.network.generator import Generator
+    from ixgs_ros.standardization.network.weights import save_weights, Weights
+    generator = Generator(NetworkConfig(channels=4, levels=1, initial=0.5))
+    with torch.no_grad():
+        generator.head.weight.zero_()
+        # The second half of the head is the logit of the presence.
+        generator.head.bias[generator.config.block ** 2:] = 10.0
+    path = tmp_path_factory.mktemp('network') / 'half.safetensors'
+    save_weights(path, Weights(generator, Domain({})))
+    return path
+
+
 @dataclass
 class Ros:
     """A context and an executor on a private domain.

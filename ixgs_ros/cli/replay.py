@@ -1,10 +1,12 @@
 """Reconstruct a recorded bag: through the real nodes, or offline without ROS.
 
 Writes volume.nii.gz (RAS) and volume.nrrd (LPS), attenuation in 1/m, how far each voxel may be off
-(deviation.nii.gz, where that is known) and report.json to the output folder. Without --offline the
-bag plays to the nodes in its own rhythm (--rate). With --offline the same core runs shot after
-shot as fast as it goes: until held-out pixels say stop, or until --budget CPU seconds of all
-threads are used, or exactly --steps steps (the same bytes every time).
+(deviation.nii.gz, where that is known) and report.json to the output folder; where the
+standardizer passes on both bone and attenuation (mode both), the volume is of bone, and
+attenuation.nii.gz and attenuation.nrrd come too. Without --offline the bag plays to the nodes in
+its own rhythm (--rate). With --offline the same core runs shot after shot as fast as it goes:
+until held-out pixels say stop, or until --budget CPU seconds of all threads are used, or exactly
+--steps steps (the same bytes every time).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from ixgs_ros.cli.results import Reconstruction, write_results
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.budget import Budget, CpuBudget, StepBudget, UntilConverged
 from ixgs_ros.session.offline import replay_offline, ShotEvent
+from ixgs_ros.session.offline_model import Made
 from ixgs_ros.session.parameters_file import Parameters
 from ixgs_ros.volume.metrics import Truth
 
@@ -35,12 +36,21 @@ def offline(bag: BagReader, parameters: Parameters, out: Path, truth: Truth | No
                             lambda estimate: say(f'memory: at most {estimate}'))
     for event in result.events:
         say(f'note: {event}')
-    found = None
-    if result.volume is not None:
-        assert result.grid is not None and result.region is not None
-        found = Reconstruction(result.volume, result.grid, result.region,
-                               parameters.lps_from_reference, result.deviation)
-    return write_results(out, result.report, found, truth)
+    second = result.attenuation
+    attenuation = None
+    if second is not None:
+        result.report.attenuation = second.report
+        attenuation = _reconstruction(second, parameters)
+    return write_results(out, result.report, _reconstruction(result, parameters), truth,
+                         attenuation)
+
+
+def _reconstruction(made: Made, parameters: Parameters) -> Reconstruction | None:
+    if made.volume is None:
+        return None
+    assert made.grid is not None and made.region is not None
+    return Reconstruction(made.volume, made.grid, made.region, parameters.lps_from_reference,
+                          made.deviation)
 
 
 def line(event: ShotEvent) -> str:

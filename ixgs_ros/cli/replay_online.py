@@ -12,6 +12,7 @@ from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.progress import say
 from ixgs_ros.cli.results import Reconstruction, write_results
 from ixgs_ros.geometry import RigidTransform
+from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.ros.collector import Event, ShotOutcome
 from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.online import OnlineResult, replay_online
@@ -39,14 +40,23 @@ def online(bag: BagReader, parameters: Parameters, params_path: Path | None, out
     """
     files = [] if params_path is None else [params_path]
     try:
-        result = replay_online(bag, files=files, rate=rate, on_event=show)
+        result = replay_online(bag, files=files, rate=rate, on_event=show,
+                               both=parameters.attenuation is not None)
     except (NodeDied, NoAnswer, TransitionRefused) as error:
         raise CliError(str(error), ExitCode.OUR_FAULT) from error
-    size = np.array(parameters.reconstructor.region.size)
-    center = np.array(parameters.reconstructor.region.center)
-    found = reconstruction_of(result, Region(center, size) if size.any() else None,
+    found = reconstruction_of(result, _region(parameters.reconstructor),
                               parameters.lps_from_reference)
-    return write_results(out, report_of(result), found, truth)
+    attenuation = None
+    if result.attenuation is not None and parameters.attenuation is not None:
+        attenuation = reconstruction_of(result.attenuation, _region(parameters.attenuation),
+                                        parameters.lps_from_reference)
+    return write_results(out, report_of(result), found, truth, attenuation)
+
+
+def _region(config: ReconstructorConfig) -> Region | None:
+    """Return the region that is asked for; None where it is automatic."""
+    size = np.array(config.region.size)
+    return Region(np.array(config.region.center), size) if size.any() else None
 
 
 def show(event: Event) -> None:
@@ -90,6 +100,8 @@ def report_of(result: OnlineResult) -> Report:
         report.gaussians = result.status.gaussians
         report.steps = result.status.steps
         report.held_out_residual = result.status.held_out_residual
+    if result.attenuation is not None:
+        report.attenuation = report_of(result.attenuation)
     return report
 
 

@@ -16,6 +16,8 @@ from ixgs_ros.volume.grid import Region, VoxelGrid
 from ixgs_ros.volume.metrics import evaluate, Truth
 
 FILES = ('volume.nii.gz', 'volume.nrrd')
+# Of the second model, of attenuation beside bone.
+ATTENUATION = ('attenuation.nii.gz', 'attenuation.nrrd')
 DEVIATION = 'deviation.nii.gz'
 REPORT = 'report.json'
 
@@ -54,32 +56,36 @@ def make_folder(path: Path) -> Path:
 
 
 def write_results(out: Path, report: Report, found: Reconstruction | None,
-                  truth: Truth | None = None) -> int:
+                  truth: Truth | None = None,
+                  attenuation: Reconstruction | None = None) -> int:
     """Write volume and report, say what came out, and return the exit code.
 
     Args:
         out: an existing folder; files of an earlier run are replaced, or removed where this run
             has none.
-        report: its metrics are filled in here.
+        report: its metrics, and those of its attenuation, are filled in here.
         found: the volume; None if the shots made no model.
         truth: what to compare with.
+        attenuation: that of the second model; None if there is none.
 
     Raises:
         CliError: the truth lies elsewhere; volume and report are written all the same.
     """
     elsewhere: ValueError | None = None
-    if found is not None and truth is not None:
-        try:
-            report.metrics = evaluate(found.volume, found.grid, truth, found.lps_from_reference,
-                                      found.region)
-        except ValueError as error:
-            elsewhere = error
-    for name in FILES:
-        if found is None:
-            # A volume of an earlier run would pass for one of this run.
-            (out / name).unlink(missing_ok=True)
-        else:
-            write_volume(out / name, found.volume, found.grid, found.lps_from_reference)
+    for one, part in ((found, report), (attenuation, report.attenuation)):
+        if one is not None and part is not None and truth is not None:
+            try:
+                part.metrics = evaluate(one.volume, one.grid, truth, one.lps_from_reference,
+                                        one.region)
+            except ValueError as error:
+                elsewhere = error
+    for one, names in ((found, FILES), (attenuation, ATTENUATION)):
+        for name in names:
+            if one is None:
+                # A volume of an earlier run would pass for one of this run.
+                (out / name).unlink(missing_ok=True)
+            else:
+                write_volume(out / name, one.volume, one.grid, one.lps_from_reference)
     if found is None or found.deviation is None:
         (out / DEVIATION).unlink(missing_ok=True)
     else:
@@ -87,10 +93,11 @@ def write_results(out: Path, report: Report, found: Reconstruction | None,
     report.write(out / REPORT)
     if elsewhere is not None:
         raise CliError(f'--truth: {elsewhere} (volume and report are in {out})') from elsewhere
-    return _summary(out, report, found)
+    return _summary(out, report, found, ATTENUATION if attenuation is not None else ())
 
 
-def _summary(out: Path, report: Report, found: Reconstruction | None) -> int:
+def _summary(out: Path, report: Report, found: Reconstruction | None,
+             more: tuple[str, ...]) -> int:
     refused = ', '.join(f'{number} {code}' for code, number in report.refused.items())
     say(f'{report.accepted} of {len(report.shots)} shots accepted'
         + (f'; refused: {refused}' if refused else ''))
@@ -109,5 +116,5 @@ def _summary(out: Path, report: Report, found: Reconstruction | None) -> int:
             f'truth inside {1000 * m.sphere_radius:.0f} mm'
             + (f' ({m.covered:.0%} of it in the truth)' if m.covered < 0.99 else ''))
     deviation = () if found.deviation is None else (DEVIATION,)
-    say(f'{", ".join((*FILES, *deviation, REPORT))} in {out}. Research use only.')
+    say(f'{", ".join((*FILES, *deviation, *more, REPORT))} in {out}. Research use only.')
     return ExitCode.DONE

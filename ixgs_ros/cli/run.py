@@ -15,7 +15,7 @@ from typing import Any
 from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.settings import parse_setting
 from ixgs_ros.nodes import table
-from ixgs_ros.session.parameters_file import load_parameters
+from ixgs_ros.session.parameters_file import load_parameters, passes_on_both, read_sections
 from ixgs_ros.simulation.ct import CtError
 from ixgs_ros.simulation.sources import check_source
 
@@ -31,19 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--simulate', metavar='CT', nargs='?', const='phantom',
                         help='also run the simulator: phantom (the default), lidc, a folder of '
                         'DICOM files, a NIfTI or NRRD file')
-    parser.add_argument('--nodes', metavar='NAME,NAME', default=','.join(table.names()),
-                        help='the nodes to start (default: %(default)s)')
+    parser.add_argument('--nodes', metavar='NAME,NAME',
+                        help=f'the nodes to start (default: {", ".join(table.names())}; with the '
+                        'standardizer in mode both, reconstructor_attenuation too)')
     parser.add_argument('--remap', metavar='FROM:=TO', action='append', default=[],
                         help='remap a topic, such as image:=/other/image')
 
 
 def run(args: argparse.Namespace) -> int:
     """Check everything, start the nodes, and watch them until Ctrl-C."""
-    names = chosen_nodes(args.nodes, args.simulate is not None)
     everyone = dict(parse_setting(text) for text in args.values)
     table.check_values(everyone)
     for path in args.params:
         load_parameters(path)
+    both = passes_on_both([section for path in args.params for section in read_sections(path)])
+    names = chosen_nodes(args.nodes, args.simulate is not None, both)
     for rule in args.remap:
         if ':=' not in rule:
             raise CliError(f'--remap {rule}: expected FROM:=TO')
@@ -57,8 +59,16 @@ def run(args: argparse.Namespace) -> int:
     return _watch(names, {'/**': everyone, **own}, args.params, arguments)
 
 
-def chosen_nodes(text: str, simulate: bool) -> tuple[str, ...]:
-    """Return the names of the nodes wanted; CliError if one is none, or for none."""
+def chosen_nodes(text: str | None, simulate: bool, both: bool = False) -> tuple[str, ...]:
+    """Return the names of the nodes wanted; CliError if one is none, or for none.
+
+    Args:
+        text: their names, with commas between; None for all that such a run needs.
+        simulate: whether there is a simulated rig.
+        both: whether the standardizer passes on both bone and attenuation.
+    """
+    if text is None:
+        return table.names(simulate, both)
     wanted = [name.strip() for name in text.split(',') if name.strip()]
     if not wanted:
         raise CliError(f'--nodes {text!r}: expected one or more of {", ".join(table.names())}')

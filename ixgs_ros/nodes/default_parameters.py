@@ -23,11 +23,15 @@ HEAD = """\
 
 def text() -> str:
     """Return the file."""
-    return HEAD + ''.join(f'\n{line}' if line.startswith('/') else line for line in _lines())
+    return HEAD + ''.join(line if line.startswith(' ') else f'\n{line}' for line in _lines())
 
 
 def _lines() -> Iterator[str]:
     for node in table.NODES:
+        if node.like:
+            yield (f'# {node.name} ({node.text}) takes the parameters of\n# {node.like}, but its '
+                   'quantity; a section of its own wins.\n')
+            continue
         yield f'{table.NAMESPACE}/{node.name}:  # {node.text}\n'
         yield '  ros__parameters:\n'
         for parameter in parameters_of(node.load_config()).values():

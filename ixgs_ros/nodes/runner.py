@@ -81,16 +81,17 @@ def start(node: ManagedNode[Any]) -> bool:
 
 
 def _defaults(entry: table.Node) -> list[str]:
-    """Return the table's namespace and remaps; ROS takes the first rule, so the user's win."""
-    rules = [f'__ns:={table.NAMESPACE}', *(f'{old}:={new}' for old, new in entry.remaps)]
+    """Return the table's names and remaps; ROS takes the first rule, so the user's win."""
+    rules = [f'__ns:={table.NAMESPACE}', f'__node:={entry.name}',
+             *(f'{old}:={new}' for old, new in entry.remaps)]
     return ['--ros-args', *(argument for rule in rules for argument in ('-r', rule))]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node named by the first argument; the rest goes to ROS."""
     given = sys.argv[1:] if arguments is None else arguments
-    if not given or given[0] not in table.names(simulated=True):
-        print(f'expected one of {", ".join(table.names(simulated=True))} as the first argument, '
+    if not given or given[0] not in table.all_names():
+        print(f'expected one of {", ".join(table.all_names())} as the first argument, '
               f'got {given[:1]}', file=sys.stderr)
         return 2
     return run(given[0], given)

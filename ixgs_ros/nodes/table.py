@@ -30,6 +30,9 @@ class Node:
         remaps: pairs of relative topic names, from and to.
         text: what it does, one line.
         simulated: it stands for hardware, so it only runs when asked for.
+        like: another node of the same class, whose parameters it takes where it has none of its
+            own. It runs beside that one where the standardizer passes on both bone and attenuation
+            (``mode: both``).
     """
 
     name: str
@@ -38,6 +41,7 @@ class Node:
     text: str
     remaps: tuple[tuple[str, str], ...] = ()
     simulated: bool = False
+    like: str = ''
 
     def load_class(self) -> Any:
         """Import and return the node's class."""
@@ -59,6 +63,10 @@ NODES = (
          'ixgs_ros.nodes.reconstructor_config:ReconstructorConfig',
          'shots to volume and Gaussians',
          remaps=(('shots', 'standardizer/shots'),)),
+    Node('reconstructor_attenuation', 'ixgs_ros.nodes.reconstructor:ReconstructorNode',
+         'ixgs_ros.nodes.reconstructor_config:ReconstructorConfig',
+         'the same of attenuation, beside bone',
+         remaps=(('shots', 'standardizer/attenuation/shots'),), like='reconstructor'),
     Node('standardizer', 'ixgs_ros.nodes.standardizer:StandardizerNode',
          'ixgs_ros.nodes.standardizer_config:StandardizerConfig',
          'masks, dead pixels and weights of shots',
@@ -73,9 +81,20 @@ NODES = (
 )
 
 
-def names(simulated: bool = False) -> tuple[str, ...]:
-    """Return the nodes' names in order of activation, stand-ins for hardware too or not."""
-    return tuple(node.name for node in NODES if simulated or not node.simulated)
+def names(simulated: bool = False, both: bool = False) -> tuple[str, ...]:
+    """Return the names of the nodes that run, in order of activation.
+
+    Args:
+        simulated: stand-ins for hardware, too.
+        both: those too that run where the standardizer passes on both bone and attenuation.
+    """
+    return tuple(node.name for node in NODES
+                 if (simulated or not node.simulated) and (both or not node.like))
+
+
+def all_names() -> tuple[str, ...]:
+    """Return the names of all nodes of the table."""
+    return names(simulated=True, both=True)
 
 
 def find(name: str) -> Node:
@@ -87,7 +106,7 @@ def find(name: str) -> Node:
     for node in NODES:
         if node.name == name:
             return node
-    raise KeyError(f'no node {name!r}; expected one of {", ".join(names(simulated=True))}')
+    raise KeyError(f'no node {name!r}; expected one of {", ".join(all_names())}')
 
 
 def in_order(wanted: Iterable[str]) -> tuple[Node, ...]:

@@ -20,8 +20,6 @@ from ixgs_ros.ros.shot_message import Fit, from_report
 from ixgs_ros.ros.station import Station
 from ixgs_ros.verdict import Verdict
 
-REPORTERS = ('acquisition', 'standardizer', 'reconstructor')
-
 
 @dataclass(frozen=True)
 class Event:
@@ -64,24 +62,28 @@ class Collector:
     Args:
         station: where to listen from.
         volume: whether to keep the newest published volume too.
+        reconstructor: which one is listened to; it has the last word on a shot.
     """
 
-    def __init__(self, station: Station, volume: bool = False) -> None:
+    def __init__(self, station: Station, volume: bool = False,
+                 reconstructor: str = 'reconstructor') -> None:
         self.status: ReconstructionStatus | None = None
         self.volume: VoxelVolume | None = None
         self._lock = threading.Lock()
         self._events: queue.Queue[Event] = queue.Queue()
-        self._reports: dict[str, list[ShotReport]] = {name: [] for name in REPORTERS}
+        self.reconstructor = reconstructor
+        self._reporters = ('acquisition', 'standardizer', reconstructor)
+        self._reports: dict[str, list[ShotReport]] = {name: [] for name in self._reporters}
         self._cpu_s: dict[str, float] = {}
         node = station.node
-        for name in REPORTERS:
+        for name in self._reporters:
             node.create_subscription(
                 ShotReport, f'{table.NAMESPACE}/{name}/report',
                 lambda message, name=name: self._on_report(name, message), qos.REPORTS)
-        node.create_subscription(ReconstructionStatus, f'{table.NAMESPACE}/reconstructor/status',
+        node.create_subscription(ReconstructionStatus, f'{table.NAMESPACE}/{reconstructor}/status',
                                  self._on_status, qos.LATCHED)
         if volume:
-            node.create_subscription(VoxelVolume, f'{table.NAMESPACE}/reconstructor/volume',
+            node.create_subscription(VoxelVolume, f'{table.NAMESPACE}/{reconstructor}/volume',
                                      self._on_volume, qos.LATCHED)
         node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics,
                                  qos.DIAGNOSTICS)
@@ -114,9 +116,10 @@ class Collector:
     def outcomes(self) -> list[ShotOutcome]:
         """Return what is known of every image message, in order of arrival."""
         with self._lock:
-            later = {report.id: (name, report) for name in REPORTERS[1:]
+            later = {report.id: (name, report) for name in self._reporters[1:]
                      for report in self._reports[name] if report.id}
-            found = [_outcome(report, *later.get(report.id, ('acquisition', report)))
+            found = [_outcome(report, *later.get(report.id, ('acquisition', report)),
+                              self.reconstructor)
                      for report in self._reports['acquisition']]
         return sorted(found, key=lambda outcome: (outcome.id, outcome.stamp_ns))
 
@@ -136,7 +139,7 @@ class Collector:
 
     def _on_status(self, message: ReconstructionStatus) -> None:
         self.status = message
-        self._events.put(Event('reconstructor', message))
+        self._events.put(Event(self.reconstructor, message))
 
     def _on_volume(self, message: VoxelVolume) -> None:
         self.volume = message
@@ -149,11 +152,12 @@ class Collector:
                         self._cpu_s[status.name] = float(item.value)
 
 
-def _outcome(arrival: ShotReport, node: str, last: ShotReport) -> ShotOutcome:
+def _outcome(arrival: ShotReport, node: str, last: ShotReport,
+             reconstructor: str) -> ShotOutcome:
     """Join the acquisition's report of a shot with the last one of it."""
     verdict, fit = from_report(last)
     latency = None
-    if node == 'reconstructor' and last.steady_ns and arrival.steady_ns:
+    if node == reconstructor and last.steady_ns and arrival.steady_ns:
         latency = (last.steady_ns - arrival.steady_ns) / 1e9
     return ShotOutcome(arrival.id, to_ns(arrival.header.stamp), verdict, node, fit, latency)
 

@@ -34,7 +34,7 @@ from ixgs_ros.ros.domain import (
 )
 from ixgs_ros.ros.shared_memory import remove_orphans
 from ixgs_ros.ros.station import Station
-from ixgs_ros.session.parameters_file import read_sections
+from ixgs_ros.session.parameters_file import read_sections, values_of
 
 STOP_S = 10.0
 # In this time most nodes of other hosts and users are found: on a busy machine of two cores after
@@ -197,10 +197,7 @@ class NodeGroup:
         rcl orders several files by when a name was first seen in any of them, so that '/**' of a
         later file may lose to a name of an earlier one; here what comes later wins.
         """
-        values: dict[str, Any] = {}
-        for section in self._sections:
-            if section.matches(node):
-                values.update(section.values)
+        values = values_of(self._sections, node)
         for name in ('/**', node):
             values.update(self._parameters.get(name, {}))
         values = {key: list(value) if isinstance(value, tuple) else value

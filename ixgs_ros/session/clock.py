@@ -43,3 +43,22 @@ class WorkClock:
     def wall_s(self) -> float:
         """Wall seconds of the work so far."""
         return self._wall + (0.0 if self._started is None else time.monotonic() - self._started[1])
+
+
+class PartClock:
+    """What one of several models took: its own work, and its part of what they share.
+
+    Args:
+        own: runs while work is done for this model alone.
+        common: runs while work is done for all.
+        models: how many there are.
+    """
+
+    def __init__(self, own: WorkClock, common: WorkClock, models: int) -> None:
+        """Look at the two clocks."""
+        self._own, self._common, self._models = own, common, models
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds so far."""
+        return self._own.cpu_s + self._common.cpu_s / self._models

@@ -5,10 +5,8 @@ The bag's own times are the clock of the acquisition, so two runs see the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from ixgs_ros.acquisition import (
     AcquiredShot,
@@ -18,19 +16,20 @@ from ixgs_ros.acquisition import (
     ImageFrame,
     Outcome,
 )
+from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.nodes.warm_up import warm_up
 from ixgs_ros.reconstruction.available import available_memory, check_memory
 from ixgs_ros.reconstruction.memory import estimate_memory, MemoryEstimate
-from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.bag_messages import Message, Transforms
 from ixgs_ros.session.budget import Budget
 from ixgs_ros.session.clock import WorkClock
+from ixgs_ros.session.offline_model import Made, OfflineModel
 from ixgs_ros.session.parameters_file import Parameters
-from ixgs_ros.session.report import Report, ShotRecord
+from ixgs_ros.session.report import ShotRecord
+from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer
 from ixgs_ros.verdict import Refusal
-from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class ShotEvent:
 
     Args:
         record: what became of it.
-        views: shots in the model.
+        views: shots in the model; of bone, where there are two.
         held_out_residual: so far; NaN if there is none yet.
         seconds: wall time spent on it.
     """
@@ -51,25 +50,17 @@ class ShotEvent:
 
 
 @dataclass(frozen=True, eq=False)
-class OfflineResult:
-    """What an offline run gives.
+class OfflineResult(Made):
+    """What an offline run gives: the volume, of bone where the standardizer passes on both.
 
     Args:
-        report: without metrics.
-        volume: (z, y, x) float32 in 1/m; None if the shots do not make a model.
-        deviation: of its voxels; None also where none is known, see `reconstruction.confidence`.
-        grid: where its voxels lie; None with the volume.
-        region: what was reconstructed; None with the volume.
         events: what else there is to say, in words: of the acquisition, and of shots that were
             accepted and then set aside.
+        attenuation: the second model, of attenuation; None where there is one only.
     """
 
-    report: Report
-    volume: np.ndarray | None
-    deviation: np.ndarray | None
-    grid: VoxelGrid | None
-    region: Region | None
     events: list[str]
+    attenuation: Made | None = None
 
 
 def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
@@ -83,16 +74,14 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
         parameters: of all stages.
         budget: how much is refined.
         on_shot: called after each image message's verdict; its time is not counted.
-        on_memory: called once, with what the reconstruction takes at most.
+        on_memory: called once for each model, with what the reconstruction takes at most.
 
     Raises:
         BagError: the bag is damaged.
         ParameterError: the reconstruction does not fit into memory, or the standardizer's network
             cannot be loaded.
     """
-    estimate = estimate_memory(parameters.reconstructor)
-    check_memory(parameters.reconstructor, estimate, available_memory())
-    on_memory(estimate)
+    _check_memory(parameters, on_memory)
     run = _Run(parameters, budget, on_shot)
     warm_up(parameters.reconstructor)
     for topic, log_ns, message in bag.messages():
@@ -100,19 +89,36 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
     return run.finish()
 
 
+def _check_memory(parameters: Parameters,
+                  on_memory: Callable[[MemoryEstimate], None]) -> None:
+    """Raise ParameterError if the models do not fit into memory side by side."""
+    left = available_memory()
+    for config in _configurations(parameters):
+        estimate = estimate_memory(config)
+        check_memory(config, estimate, left)
+        left = None if left is None else left - estimate.total
+        on_memory(estimate)
+
+
+def _configurations(parameters: Parameters) -> list[ReconstructorConfig]:
+    """Return the configuration of every model: one, or those of bone and of attenuation."""
+    found = [parameters.reconstructor, parameters.attenuation]
+    return [config for config in found if config is not None]
+
+
 class _Run:
-    """The stages of one run and what came out of them so far."""
+    """The stages of one run; the models stand beside one another behind the standardizer."""
 
     def __init__(self, parameters: Parameters, budget: Budget,
                  on_shot: Callable[[ShotEvent], None]) -> None:
         self._acquisition = Acquisition(parameters.acquisition)
         self._standardizer = Standardizer(parameters.standardizer)
-        self._reconstructor = Reconstructor(parameters.reconstructor)
-        self._budget, self._on_shot = budget, on_shot
         self._clock = WorkClock()
-        self._refused: list[ShotRecord] = []
-        self._stamps: dict[int, int] = {}
-        self._seconds: dict[int, float] = {}
+        self._on_shot = on_shot
+        configs = _configurations(parameters)
+        budgets = [budget] if len(configs) == 1 else budget.halves()
+        self._models = [OfflineModel(config, part, self._clock, len(configs))
+                        for config, part in zip(configs, budgets, strict=True)]
 
     def feed(self, message: Message, log_ns: int, static: bool) -> None:
         """Take one message, and all shots that it completes."""
@@ -134,56 +140,46 @@ class _Run:
         with self._clock:
             outcomes = self._acquisition.flush()
         self._take_all(outcomes)
-        model = self._reconstructor
-        volume = deviation = None
-        with self._clock:
-            self._budget.at_end(model, self._clock)
-            if model.grid is not None and len(model.model) > 0:
-                volume = model.volume()
-        if volume is not None:
-            known = model.deviation()
-            deviation = None if known is None else known.volume
-        found = volume is not None
-        return OfflineResult(self._report(), volume, deviation, model.grid if found else None,
-                             model.region if found else None,
-                             [*self._acquisition.take_events(), *self._quarantined()])
-
-    def _quarantined(self) -> list[str]:
-        """Return what is said of the shots that the model does not explain in the end."""
-        return [f'shot {fit.id}: {fit.verdict.code.value}: {fit.verdict.message}'
-                for fit in self._reconstructor.fits.values() if fit.aside]
+        first, *others = [model.finish() for model in self._models]
+        clocks = [self._clock, *(model.clock for model in self._models)]
+        first.report.cpu_s = sum(clock.cpu_s for clock in clocks)
+        first.report.wall_s = sum(clock.wall_s for clock in clocks)
+        events = [*self._acquisition.take_events(),
+                  *(line for model in self._models for line in model.quarantined())]
+        return OfflineResult(first.report, first.volume, first.deviation, first.grid,
+                             first.region, events, *others)
 
     def _take_all(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
-            before = self._clock.wall_s
-            with self._clock:
-                self._take(outcome)
-            seconds = self._clock.wall_s - before
-            if outcome.id in self._stamps:
-                self._seconds[outcome.id] = seconds
-            self._on_shot(ShotEvent(self._record(outcome.id), self._reconstructor.views,
-                                    self._reconstructor.held_out_residual, seconds))
+            before = self._wall_s()
+            self._take(outcome)
+            first = self._models[0]
+            self._on_shot(ShotEvent(first.record(outcome.id), first.reconstructor.views,
+                                    first.reconstructor.held_out_residual,
+                                    self._wall_s() - before))
 
     def _take(self, outcome: Outcome) -> None:
-        """Pass a shot through the stages; its verdict is kept."""
+        """Pass a shot through the stages; every model keeps its verdict."""
+        before = self._clock.wall_s
+        with self._clock:
+            passed = self._standardized(outcome)
+        if isinstance(passed, ShotRecord):
+            for model in self._models:
+                model.refuse(passed)
+            return
+        for model, shot in zip(self._models, passed, strict=True):
+            model.take(shot, self._clock.wall_s - before)
+
+    def _standardized(self, outcome: Outcome) -> Sequence[Shot] | ShotRecord:
+        """Return the shot for each model, or why there is none."""
         if not isinstance(outcome, AcquiredShot):
-            self._refused.append(ShotRecord.refused(outcome.id, outcome.stamp_ns, outcome.verdict))
-            return
+            return ShotRecord.refused(outcome.id, outcome.stamp_ns, outcome.verdict)
         try:
-            self._reconstructor.add_shot(self._standardizer.standardize(outcome.shot))
+            if len(self._models) > 1:
+                return self._standardizer.standardize_both(outcome.shot)
+            return [self._standardizer.standardize(outcome.shot)]
         except Refusal as refusal:
-            self._refused.append(ShotRecord.refused(outcome.id, outcome.stamp_ns, refusal.verdict))
-            return
-        self._stamps[outcome.id] = outcome.stamp_ns
-        self._budget.after_shot(self._reconstructor, self._clock)
+            return ShotRecord.refused(outcome.id, outcome.stamp_ns, refusal.verdict)
 
-    def _record(self, shot_id: int) -> ShotRecord:
-        if shot_id in self._stamps:
-            return ShotRecord.fitted(self._stamps[shot_id], self._reconstructor.fits[shot_id])
-        return next(record for record in self._refused if record.id == shot_id)
-
-    def _report(self) -> Report:
-        model = self._reconstructor
-        records = [*self._refused, *(self._record(shot_id) for shot_id in self._stamps)]
-        return Report(records, list(self._seconds.values()), self._clock.cpu_s,
-                      self._clock.wall_s, len(model.model), model.steps, model.held_out_residual)
+    def _wall_s(self) -> float:
+        return self._clock.wall_s + sum(model.clock.wall_s for model in self._models)

@@ -8,7 +8,7 @@ raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import difflib
 from pathlib import Path
@@ -45,11 +45,19 @@ class Section:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The configurations of the stages that a shot passes."""
+    """The configurations of the stages that a shot passes.
+
+    Args:
+        acquisition: images, camera infos and poses to shots.
+        standardizer: shots to shots of bone, attenuation or both.
+        reconstructor: shots to a volume.
+        attenuation: of the second reconstructor, of attenuation beside bone; None without one.
+    """
 
     acquisition: AcquisitionConfig
     standardizer: StandardizerConfig
     reconstructor: ReconstructorConfig
+    attenuation: ReconstructorConfig | None = None
 
     @property
     def lps_from_reference(self) -> RigidTransform:
@@ -81,13 +89,15 @@ def load_parameters(path: str | Path | None) -> Parameters:
 def _parameters(sections: list[Section]) -> Parameters:
     configs: dict[str, Any] = {
         node.name: _build(node.load_config(), sections, node.name) for node in table.NODES}
+    both = configs['standardizer'].mode == 'both'
     parameters = Parameters(configs['acquisition'], configs['standardizer'],
-                            configs['reconstructor'])
-    frames = [config.reference_frame
-              for config in (parameters.acquisition, parameters.reconstructor)]
-    if frames[0] != frames[1]:
-        raise ParameterError('reference_frame: expected the same for acquisition and '
-                             f'reconstructor, got {frames[0]!r} and {frames[1]!r}')
+                            configs['reconstructor'],
+                            configs['reconstructor_attenuation'] if both else None)
+    for config in (parameters.reconstructor, parameters.attenuation or parameters.reconstructor):
+        frames = parameters.acquisition.reference_frame, config.reference_frame
+        if frames[0] != frames[1]:
+            raise ParameterError('reference_frame: expected the same for acquisition and '
+                                 f'reconstructor, got {frames[0]!r} and {frames[1]!r}')
     _check_quantity(parameters)
     parameters.reconstructor.lps_from_reference.transform()
     return parameters
@@ -100,6 +110,31 @@ def _check_quantity(parameters: Parameters) -> None:
         raise ParameterError(f"quantity: expected 'auto' or 'bone' for the reconstructor, since "
                              f'the standardizer has mode {mode!r} and passes on bone; got '
                              f'{quantity!r}')
+    if parameters.attenuation is not None and parameters.attenuation.quantity == 'bone':
+        raise ParameterError("quantity: expected 'auto' or 'attenuation' for "
+                             "reconstructor_attenuation, got 'bone'")
+
+
+def passes_on_both(sections: Sequence[Section]) -> bool:
+    """Whether the standardizer of these sections makes bone and attenuation, for two models."""
+    return bool(values_of(sections, 'standardizer').get('mode') == 'both')
+
+
+def values_of(sections: Sequence[Section], node: str) -> dict[str, Any]:
+    """Return what the sections say to a node, by dotted name; later sections win, as in rcl.
+
+    A node that is like another takes that one's parameters, so that nothing is written twice; not
+    its quantity, in which they differ, and what its own sections say wins.
+    """
+    like = table.find(node).like
+    found: dict[str, Any] = {}
+    if like:
+        found = {name: value for section in sections if section.matches(like)
+                 for name, value in section.values.items() if name != 'quantity'}
+    for section in sections:
+        if section.matches(node) and not (like and section.matches(like)):
+            found.update(section.values)
+    return found
 
 
 def read_sections(path: Path) -> list[Section]:
@@ -148,7 +183,7 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _check(section: Section) -> None:
     """Raise if the section is for no node of ours, or has a key that none it is for knows."""
-    names = table.names(simulated=True)
+    names = table.all_names()
     matching = [name for name in names if section.matches(name)]
     if not matching:
         last = section.pattern.rsplit('/', 1)[-1]
@@ -159,13 +194,10 @@ def _check(section: Section) -> None:
 
 
 def _build(config_class: type[Config], sections: list[Section], node: str) -> Config:
-    """Make a node's configuration; later sections win, as in rcl."""
+    """Make a node's configuration."""
     known = parameters_of(config_class)
-    values: dict[str, Any] = {}
-    for section in sections:
-        if section.matches(node):
-            values.update({name: value for name, value in section.values.items() if name in known})
-    return build(config_class, values)
+    values = values_of(sections, node)
+    return build(config_class, {name: values[name] for name in values if name in known})
 
 
 class _Loader(yaml.SafeLoader):

@@ -79,6 +79,7 @@ class Report:
         held_out_residual: weighted RMS over pixels never fitted, line-integral units.
         metrics: against the truth, if one was given.
         mode: 'offline' or 'online'.
+        attenuation: of the second model, of attenuation beside bone; None where there is one only.
     """
 
     shots: list[ShotRecord] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Report:
     held_out_residual: float = NAN
     metrics: Metrics | None = None
     mode: str = 'offline'
+    attenuation: Report | None = None
 
     @property
     def accepted(self) -> int:
@@ -104,23 +106,29 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON has it; what does not apply is null."""
+        content = {'mode': self.mode, 'cpu_s': self.cpu_s, 'wall_s': self.wall_s,
+                   **self._of_the_model(), 'versions': versions(), 'machine': machine()}
+        if self.attenuation is not None:
+            content['attenuation'] = self.attenuation._of_the_model()
+        finite: dict[str, Any] = _without_nan(content)
+        return finite
+
+    def _of_the_model(self) -> dict[str, Any]:
+        """Return what the report says of one model and of the shots in it."""
         shots = [{'id': shot.id, 'stamp': shot.stamp_ns, 'code': shot.code.value,
                   **{name: value for name, value in asdict(shot).items()
                      if name not in ('id', 'stamp_ns', 'code')}}
                  for shot in sorted(self.shots, key=lambda shot: shot.id)]
         content = {
-            'mode': self.mode,
             'views': {'received': len(self.shots), 'accepted': self.accepted,
                       'refused': self.refused},
             'latency_s': latency_statistics(self.latencies_s),
-            'cpu_s': self.cpu_s, 'wall_s': self.wall_s,
             'gaussians': self.gaussians, 'steps': self.steps,
             'held_out_residual': self.held_out_residual,
-            'shots': shots, 'versions': versions(), 'machine': machine()}
+            'shots': shots}
         if self.metrics is not None:
             content['metrics'] = asdict(self.metrics)
-        finite: dict[str, Any] = _without_nan(content)
-        return finite
+        return content
 
     def write(self, path: Path) -> None:
         """Write the report, whole or not at all."""

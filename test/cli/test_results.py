@@ -26,3 +26,15 @@ def test_the_deviation_lies_where_the_volume_does_and_an_old_one_does_not_stay(t
     write_results(tmp_path, report, replace(found, deviation=None))
     assert not (tmp_path / 'deviation.nii.gz').exists()
     assert (tmp_path / 'volume.nii.gz').exists()
+
+
+def test_a_second_volume_is_written_beside_and_an_old_one_does_not_stay(tmp_path):
+    bone = Reconstruction(np.ones(GRID.shape, np.float32), GRID, REGION, RigidTransform())
+    report = Report([], [], 0.0, 0.0, 0, 0, float('nan'))
+    more = replace(bone, volume=2.0 * bone.volume)
+    write_results(tmp_path, report, bone, attenuation=more)
+    shown = nibabel.load(tmp_path / 'attenuation.nii.gz')
+    np.testing.assert_allclose(shown.get_fdata(), 2.0)
+    write_results(tmp_path, report, bone)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['report.json', 'volume.nii.gz',
+                                                                'volume.nrrd']

@@ -43,7 +43,7 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 
 def test_every_entry_can_be_loaded_and_its_node_reads_that_configuration():
     for node in table.NODES:
-        assert node.load_class().__name__.lower() == f'{node.name}node'
+        assert node.load_class().__name__.lower() == f'{node.like or node.name}node'
         assert parameters_of(node.load_config())
 
 
@@ -55,7 +55,7 @@ def test_the_parameters_are_read_without_ros():
 
 def test_cmake_installs_an_executable_for_every_node():
     found = re.search(r'foreach\(NODE ([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text())
-    assert set(found.group(1).split()) == set(table.names(simulated=True))
+    assert set(found.group(1).split()) == set(table.all_names())
 
 
 def test_the_default_parameter_file_says_what_the_configurations_say(tmp_path):
@@ -73,9 +73,14 @@ class _Recorded:
     def __init__(self, *arguments, **named):
         self.arguments, self.named = arguments, named
 
+    def perform(self, context):
+        """Return the value of a launch argument."""
+        return context[self.arguments[0]]
+
 
 def _launch_modules(monkeypatch):
-    names = {'launch': ['LaunchDescription'], 'launch.actions': ['DeclareLaunchArgument'],
+    names = {'launch': ['LaunchContext', 'LaunchDescription'],
+             'launch.actions': ['DeclareLaunchArgument', 'OpaqueFunction'],
              'launch.conditions': ['IfCondition'],
              'launch.substitutions': ['LaunchConfiguration', 'PathJoinSubstitution'],
              'launch_ros': [], 'launch_ros.actions': ['Node'],
@@ -87,15 +92,32 @@ def _launch_modules(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def test_the_launch_file_starts_the_table(monkeypatch):
+def _launched(monkeypatch, params):
+    """Return how the launch file makes the nodes for a parameter file."""
     _launch_modules(monkeypatch)
     spec = importlib.util.spec_from_file_location('ixgs_launch', ROOT / 'launch/ixgs.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    description = module.generate_launch_description()
-    nodes = [entry.named for entry in description.arguments[0] if 'executable' in entry.named]
+    start = module.generate_launch_description().arguments[0][-1]
+    return [node.named for node in start.named['function']({'params': str(params)})]
+
+
+def test_the_launch_file_starts_the_table(monkeypatch):
+    nodes = _launched(monkeypatch, ROOT / 'config' / 'params.yaml')
     assert [entry['executable'] for entry in nodes] == list(table.names(simulated=True))
-    for entry, node in zip(nodes, table.NODES):
-        assert entry['name'] == node.name and entry['remappings'] == list(node.remaps)
+    for entry in nodes:
+        node = table.find(entry['name'])
+        assert entry['remappings'] == list(node.remaps)
         assert (entry['condition'] is not None) == node.simulated
         assert {'autostart': True} in entry['parameters']
+
+
+def test_the_launch_file_starts_a_second_reconstructor_for_both(monkeypatch, tmp_path):
+    params = tmp_path / 'both.yaml'
+    params.write_text('/carm/standardizer: {ros__parameters: {mode: both}}\n'
+                      '/carm/reconstructor: {ros__parameters: {max_shots: 30, quantity: bone}}\n')
+    nodes = {entry['name']: entry for entry in _launched(monkeypatch, params)}
+    assert list(nodes) == list(table.all_names())
+    second = nodes['reconstructor_attenuation']
+    assert second['parameters'][0] == {'max_shots': 30}
+    assert second['remappings'] == [('shots', 'standardizer/attenuation/shots')]

@@ -48,3 +48,22 @@ def test_shots_go_through_the_nodes_into_a_volume(recording):
     inside = np.linalg.norm(grid.points()[..., :2], axis=-1) < 0.03
     assert result.deviation is None  # the body is wider than the field
     assert np.median(volume[inside]) == pytest.approx(20.0, abs=12.0)  # water is 20 1/m
+
+
+def test_both_models_are_made_side_by_side(recording, half_network):
+    """The network takes half of all for bone."""
+    rig, path = recording
+    parameters = {'/**': {**parameters_of_rig(rig), 'volume.spacing': 0.005,
+                          'model.max_gaussians': 1000},
+                  'standardizer': {'mode': 'both', 'weights': str(half_network)}}
+    with BagReader(path) as bag:
+        result = replay_online(bag, parameters=parameters, rate=2.0, settle_s=10.0,
+                               verdict_s=120.0, both=True)
+    second = result.attenuation
+    assert [outcome.id for outcome in second.outcomes] == [1, 2, 3, 4, 5]
+    assert result.status.views == second.status.views == 4
+    assert (result.volume.quantity, second.volume.quantity) == ('bone', 'attenuation')
+    bone, attenuation = (message_to_volume(one.volume)[0] for one in (result, second))
+    assert 1.5 < attenuation.sum() / bone.sum() < 2.5
+    assert {outcome.node for outcome in second.outcomes if outcome.id != 3} == {
+        'reconstructor_attenuation'}

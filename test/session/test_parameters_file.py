@@ -83,6 +83,27 @@ def test_bone_needs_a_reconstructor_that_takes_it(load, mode):
         assert load(text).standardizer.mode == mode
 
 
+BOTH = """
+reconstructor_attenuation: {ros__parameters: {max_shots: 20}}
+reconstructor: {ros__parameters: {max_shots: 30, seed: 7, quantity: bone}}
+standardizer: {ros__parameters: {mode: both}}
+/**: {ros__parameters: {sdd: 1.1}}
+"""
+
+
+def test_the_second_reconstructor_takes_what_the_first_has_and_it_has_not(load):
+    parameters = load(BOTH)
+    first, second = parameters.reconstructor, parameters.attenuation
+    assert (first.max_shots, first.seed, first.sdd, first.quantity) == (30, 7, 1.1, 'bone')
+    assert (second.max_shots, second.seed, second.sdd, second.quantity) == (20, 7, 1.1, 'auto')
+    assert load(BOTH.replace('both', 'network')).attenuation is None
+
+
+def test_the_second_reconstructor_is_not_of_bone(load):
+    with pytest.raises(ParameterError, match="'attenuation' for reconstructor_atten.*got 'bone'"):
+        load(BOTH.replace('max_shots: 20', 'quantity: bone'))
+
+
 @pytest.mark.parametrize('text, words', [
     ('/**: {ros__parameters: {air_count: 1.0}}', "'air_count'; did you mean 'air_counts'"),
     ('/**: {ros__parameters: {tf: {maxgap: 0.1}}}', "'tf.maxgap'; did you mean 'tf.max_gap'"),
