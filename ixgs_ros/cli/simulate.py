@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--ct', required=True, metavar='CT',
         help="the patient: 'phantom' (a procedural lumbar spine), 'lidc' (a real chest CT, "
-        'downloaded on first use), a folder with one DICOM series, or a NIfTI or NRRD file in HU')
+        'downloaded on first use), a folder with one DICOM series, or a NIfTI, NRRD or .npz file '
+        'in HU')
     add('--out', required=True, metavar='BAG', type=Path,
         help='the folder of the bag to write; it must not exist')
     add('--views', type=int, default=24, metavar='N', help='shots to take (default: %(default)s)')
