@@ -13,7 +13,7 @@ from ixgs_ros.evaluation.table import markdown, Rows
 from ixgs_ros.simulation.phantom import lumbar_phantom
 from ixgs_ros.simulation.ray_caster import RayCaster
 
-SECONDS = 1.0
+SECONDS = 0.2
 
 
 class Caster:
@@ -35,7 +35,7 @@ def patient():
 
 @pytest.fixture(scope='module')
 def series():
-    return Series('small', 'gecatsim', 'arbitrary', 0, 64)
+    return Series('small', 'gecatsim', 'arbitrary', 0, 48)
 
 
 @pytest.fixture(scope='module')
