@@ -30,6 +30,7 @@ SUBCOMMANDS = {
     'replay': 'reconstruct a recorded bag, through the nodes or offline',
     'make-pairs': 'make bodies and their shots, for training a standardizer',
     'evaluate': "the IXGS paper's experiment: raw, standardized and ideal shots, against the CT",
+    'train-standardizer': 'train the network that turns shots into bone, or evaluate one',
     'bench': 'compare quality and speed with other methods',
     'test': 'check the code: ruff, mypy, pytest',
 }

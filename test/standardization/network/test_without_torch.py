@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MODULES = ('ixgs_ros.standardization', 'ixgs_ros.standardization.network.evaluation')
+MODULES = ('ixgs_ros.standardization', 'ixgs_ros.standardization.network.evaluation',
+           'ixgs_ros.cli.train_standardizer')
 
 
 def test_it_is_imported_without_torch():

@@ -1,0 +1,143 @@
+"""Train the network that turns shots into bone, or say how good a trained one is.
+
+Shots are exposed anew at every step with physics drawn at random; a source that is excluded is
+not trained on and is what the figures at the end are of. The weights go to FILE, the state to
+FILE.checkpoint (for --resume), pictures of samples beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ixgs_ros.cli.errors import CliError, ExitCode
+from ixgs_ros.cli.progress import say
+from ixgs_ros.cli.settings import parse_setting
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument('--pool', type=Path, metavar='DIR', help='shots that make-pairs made')
+    data.add_argument('--pairs', type=Path, metavar='DIR',
+                      help='pairs of real shots and bone DRRs: DIR/real, DIR/drr, DIR/pairs.json')
+    parser.add_argument('--exclude-source', action='append', default=[], metavar='NAME',
+                        help='do not train on this source of the pool, evaluate on it; repeatable')
+    parser.add_argument('--licence', action='append', default=[], metavar='NAME=TEXT',
+                        help='licence and attribution of a source, for the weights; repeatable')
+    parser.add_argument('--minutes', type=float, default=0.0, metavar='M', help='time to train')
+    parser.add_argument('--steps', type=int, default=0, metavar='N',
+                        help='steps to train, instead of a time: repeats exactly')
+    parser.add_argument('--clock', choices=('wall', 'cpu'), default='wall',
+                        help='what --minutes are of: cpu is CPU time a thread (default: wall)')
+    parser.add_argument('--threads', type=int, default=1, metavar='T', help='default: 1')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--seed', type=int, default=0, metavar='S')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='weights, .safetensors')
+    parser.add_argument('--resume', action='store_true', help='go on from FILE.checkpoint')
+    parser.add_argument('--evaluate', type=Path, metavar='FILE',
+                        help='train nothing: print the figures of these weights by source, beside '
+                        'those of physics without a network')
+    parser.add_argument('--views', type=int, default=100, metavar='N',
+                        help='shots of a source that are evaluated (default: 100)')
+    parser.add_argument('--set', action='append', default=[], dest='values', metavar='NAME=VALUE',
+                        help='a setting of TrainingConfig, such as network.channels=24; '
+                        'repeatable')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train or evaluate."""
+    if args.threads < 1:
+        raise CliError(f'--threads {args.threads}: expected at least 1')
+    if (args.out is None) == (args.evaluate is None):
+        raise CliError('expected either --out FILE to train or --evaluate FILE')
+    import torch
+    torch.set_num_threads(args.threads)
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        raise CliError('--device cuda: this machine has no CUDA device that torch can use')
+    data = open_data(args)
+    if args.evaluate is None:
+        train(args, data)
+        return ExitCode.DONE
+    from ixgs_ros.standardization.network.inference import BoneNetwork
+    from ixgs_ros.standardization.network.weights import WeightsError
+    try:
+        report(BoneNetwork.load(args.evaluate), data, args)
+    except WeightsError as error:
+        raise CliError(str(error)) from error
+    return ExitCode.DONE
+
+
+def open_data(args: argparse.Namespace) -> Any:
+    """Return the TrainingData that the arguments name.
+
+    Raises:
+        CliError: it cannot be used.
+    """
+    from ixgs_ros.standardization.network.sources import from_pairs, from_pool
+    licences = {}
+    for text in args.licence:
+        name, equals, licence = text.partition('=')
+        if not equals:
+            raise CliError(f'--licence {text}: expected NAME=TEXT')
+        licences[name] = licence
+    try:
+        return (from_pairs(args.pairs) if args.pool is None
+                else from_pool(args.pool, args.exclude_source, licences))
+    except ValueError as error:
+        raise CliError(str(error)) from error
+
+
+def train(args: argparse.Namespace, data: Any) -> None:
+    """Train as the arguments ask, and write weights, checkpoint and pictures."""
+    from ixgs_ros.parameters import build
+    from ixgs_ros.standardization.network.checkpoint import (
+        CheckpointError,
+        load_checkpoint,
+        save_checkpoint,
+    )
+    from ixgs_ros.standardization.network.config import TrainingConfig
+    from ixgs_ros.standardization.network.finishing import finish
+    from ixgs_ros.standardization.network.inference import BoneNetwork
+    from ixgs_ros.standardization.network.log import TrainingLog
+    from ixgs_ros.standardization.network.schedule import Budget
+    from ixgs_ros.standardization.network.training import Trainer
+    from ixgs_ros.standardization.network.weights import save_weights
+    config = build(TrainingConfig, dict(parse_setting(text) for text in args.values))
+    if not args.out.parent.is_dir():
+        raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
+    checkpoint = args.out.with_name(args.out.name + '.checkpoint')
+    try:
+        budget = Budget(args.steps, 60.0 * args.minutes, args.clock, args.threads)
+        trainer = Trainer(config, data.training, args.seed, args.device)
+        if args.resume:
+            load_checkpoint(checkpoint, trainer)
+    except CheckpointError as error:
+        raise CliError(f'--resume: {error}') from error
+    except ValueError as error:
+        raise CliError(f'cannot train so: {error}') from error
+    trainer.train(budget, TrainingLog(checkpoint, say))
+    save_checkpoint(checkpoint, trainer)
+    weights = finish(trainer, data.provenance, data.licences)
+    save_weights(args.out, weights)
+    say(f'weights in {args.out}')
+    report(BoneNetwork(weights), data, args)
+
+
+def report(network: Any, data: Any, args: argparse.Namespace) -> None:
+    """Print the figures by source, beside physics alone, and write pictures of samples."""
+    from ixgs_ros.standardization.network.finishing import bone_by, evaluate, sample
+    from ixgs_ros.standardization.network.pictures import write_samples
+    from ixgs_ros.standardization.physics_bone import physics_bone
+    methods = {'network': bone_by(network),
+               'physics': lambda shot: physics_bone(shot.line_integrals, shot.mask)}
+    path = args.out or args.evaluate
+    say(f'{"source":32} {"method":8} relative L1  invented      lost')
+    for name, examples in data.by_source.items():
+        shots = sample(examples, args.views, args.seed)
+        for method, bone in methods.items():
+            found = evaluate(bone, shots)
+            say(f'{name:32} {method:8} {found["relative_l1"]:11.3f} {found["invented"]:9.1%} '
+                f'{found["lost"]:9.1%}')
+        write_samples(path.with_name(f'{path.stem}_{name.split()[0]}.png'), network, shots[:6])

@@ -1,0 +1,90 @@
+"""What a training is made from: a pool of simulated shots by source, or a folder of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ixgs_ros.simulation.material_shot import MaterialShot
+from ixgs_ros.simulation.physics import draw_physics, expose_shot
+from ixgs_ros.simulation.shot_pool import ShotPool
+from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
+from ixgs_ros.standardization.network.folder_pairs import FolderPairs
+
+# Licence and attribution of what every user has, by what the pool calls it.
+LICENCES = {
+    'lidc': 'LIDC-IDRI-0001, CC BY 3.0, doi:10.7937/K9/TCIA.2015.LO9QL9SX',
+    'procedural': 'made by this project, Apache-2.0',
+    'phantom': 'made by this project, Apache-2.0',
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Examples, and what is to be written into the weights about them.
+
+    Args:
+        training: what is trained on.
+        by_source: all examples by what the figures call them.
+        provenance: JSON values by name.
+        licences: licence and attribution by source.
+    """
+
+    training: Examples
+    by_source: Mapping[str, Examples]
+    provenance: dict[str, Any]
+    licences: dict[str, str]
+
+
+def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
+              ) -> TrainingData:
+    """Open a pool of material shots; shots of excluded sources are not trained on.
+
+    Args:
+        folder: of the pool.
+        excluded: sources that are only evaluated on.
+        licences: licence and attribution of sources beyond LICENCES, by name.
+
+    Raises:
+        ValueError: the pool cannot be used, or an excluded source is not in it.
+    """
+    pool = ShotPool(folder)
+    indices: dict[str, list[int]] = {}
+    for index in range(len(pool)):
+        indices.setdefault(pool.source(index), []).append(index)
+    for name in (*excluded, *licences):
+        if name not in indices:
+            raise ValueError(f'expected a source of the pool ({", ".join(sorted(indices))}), '
+                             f'got {name!r}')
+    trained = [index for name in sorted(indices) if name not in excluded
+               for index in indices[name]]
+    by_source = {f'{name} ({"unseen" if name in excluded else "trained on"})':
+                 ExposedShots(pool, indices[name], exposed) for name in sorted(indices)}
+    provenance: dict[str, Any] = {'pool': folder.name, 'excluded': sorted(excluded),
+                  'shots': {name: len(found) for name, found in sorted(indices.items())
+                            if name not in excluded}}
+    known = {**LICENCES, **licences}
+    return TrainingData(ExposedShots(pool, trained, exposed), by_source, provenance,
+                        {name: known.get(name, 'unknown') for name in provenance['shots']})
+
+
+def from_pairs(folder: Path) -> TrainingData:
+    """Open a folder of pairs.
+
+    Raises:
+        PairsError: it is not what was expected.
+    """
+    pairs = FolderPairs(folder)
+    return TrainingData(pairs, {'pairs (trained on)': pairs},
+                        {'pairs': folder.name, 'shots': {'pairs': len(pairs)}},
+                        {'pairs': pairs.licence})
+
+
+def exposed(shot: MaterialShot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the line integrals and the mask of a shot, exposed with physics drawn anew."""
+    found = expose_shot(shot, draw_physics(rng), rng)
+    return found.line_integrals, found.mask

@@ -1,0 +1,62 @@
+"""The whole way: a pool, a training of some steps, weights that standardize, their figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ixgs_ros.cli.main import main
+from ixgs_ros.simulation.material_shot import MaterialShot
+from ixgs_ros.simulation.pair_making import make_pairs, PairSettings
+from ixgs_ros.simulation.shot_pool import ShotPool
+
+SMALL = ['--set', 'network.focal=108.8', '--set', 'network.levels=2', '--set', 'batch=2',
+         '--set', 'network.channels=8', '--set', 'tile=32', '--views', '4']
+
+
+@pytest.fixture(scope='module')
+def pool(tmp_path_factory):
+    """Two procedural bodies, two shots each."""
+    folder = tmp_path_factory.mktemp('pool')
+    make_pairs(folder, PairSettings(('procedural',), 2, 2, 32, 0), lambda done: None)
+    return folder
+
+
+def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, capsys):
+    from ixgs_ros.standardization.network.inference import BoneNetwork
+    out = tmp_path / 'bone.safetensors'
+    command = ['train-standardizer', '--pool', str(pool), '--out', str(out), *SMALL]
+    assert main([*command, '--steps', '3']) == 0
+    assert main([*command, '--steps', '5', '--resume']) == 0
+    network = BoneNetwork.load(out)
+    assert network.weights.provenance['steps'] == 5
+    assert network.weights.provenance['shots'] == {'procedural': 4}
+    assert network.weights.licences == {'procedural': 'made by this project, Apache-2.0'}
+    shot: MaterialShot = ShotPool(pool)[0]
+    mask = np.ones(shot.bone.shape, dtype=bool)
+    assert network.standardize(shot.bone, mask, shot.view).bone.shape == shot.bone.shape
+    capsys.readouterr()
+    assert main(['train-standardizer', '--pool', str(pool), '--evaluate', str(out),
+                 '--views', '4']) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ['source', 'procedural', 'procedural']
+    assert (tmp_path / 'bone_procedural.png').is_file()
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['--out', 'x.safetensors'], 'either a number of steps or a time'),
+    (['--out', 'x.safetensors', '--steps', '2', '--exclude-source', 'moon'], "got 'moon'"),
+    (['--out', 'x.safetensors', '--steps', '2', '--resume'], 'cannot be read'),
+    (['--evaluate', 'none.safetensors'], 'no such file'),
+    (['--steps', '2'], 'either --out FILE to train or --evaluate FILE'),
+])
+def test_what_cannot_be_done_is_one_line(pool, tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(['train-standardizer', '--pool', str(pool), *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_pool_is_named(tmp_path, capsys):
+    assert main(['train-standardizer', '--pool', str(tmp_path), '--steps', '1', '--out',
+                 str(tmp_path / 'x.safetensors')]) == 2
+    assert 'not a pool of shots' in capsys.readouterr().err
