@@ -39,6 +39,13 @@ class Example:
 Exposure = Callable[[MaterialShot, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
+class Shots(Protocol):
+    """Material shots by number, such as a ShotPool."""
+
+    def __getitem__(self, i: int, /) -> MaterialShot:
+        """Return a shot."""
+
+
 class Examples(Protocol):
     """A source of examples: simulated shots, or pairs from a folder."""
 
@@ -58,7 +65,7 @@ class ExposedShots:
         exposure: what the detector makes of them.
     """
 
-    def __init__(self, shots: Sequence[MaterialShot], indices: Sequence[int],
+    def __init__(self, shots: Shots, indices: Sequence[int],
                  exposure: Exposure) -> None:
         self._shots, self._indices, self._exposure = shots, list(indices), exposure
 

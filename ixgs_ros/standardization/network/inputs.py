@@ -2,8 +2,9 @@
 
 Every image is resampled to the same focal length in pixels, that is to the same angle a pixel:
 what is known of a view without the distance to the detector. High-pass copies are channels of
-their own, for they hold the edges of bone whatever lies above it and whatever the exposure was;
-measured, a network with them needs 40 % of the steps.
+their own, each divided by its own strength around a pixel: they hold the edges of bone whatever
+lies above them, whatever the exposure was and however much scatter takes of their contrast. What
+they are worth was measured (docs/standardization-network.md).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy as np
 from ixgs_ros.standardization.network.config import NetworkConfig
 
 # Deviations of the Gaussians that the high-pass copies are the difference from, px of the network
-# at 128 pixels a row, and by what they are multiplied to be about one.
-HIGH_PASSES = ((1.5, 8.0), (6.0, 3.0))
+# where a row has 128 of them; the strength of a copy is its root mean square over a Gaussian
+# this many times as wide, and this much more, lest noise be taken for detail.
+HIGH_PASSES = (1.5, 6.0, 20.0)
 REFERENCE_FOCAL = 435.0
-# Line integrals are divided by this.
+WIDER, NOISE = 3.0, 0.01
+# The line integral is divided by this, to be about one as the other channels are.
 SCALE = 4.0
 CHANNELS = 3 + len(HIGH_PASSES)
 
@@ -75,18 +78,25 @@ def channels_of(scaled: Scaled, config: NetworkConfig) -> np.ndarray:
     """Return the network's input, (CHANNELS, h, w) float32, all 0 where masked.
 
     The channels: the line integral against the image's median, which an unknown exposure leaves
-    alone; the line integral itself; high-pass copies; the mask.
+    alone; the line integral itself, divided by SCALE; high-pass copies; the mask.
     """
     image, mask = scaled.line_integrals, scaled.mask
     center = np.median(image[mask]) if mask.any() else np.float32(0.0)
-    found = [(image - center) / SCALE, image / SCALE]
     weights = mask.astype(np.float32)
-    for deviation, gain in HIGH_PASSES:
+    found = [image - center, image / SCALE]
+    for deviation in HIGH_PASSES:
         sigma = deviation * config.focal / REFERENCE_FOCAL
-        low = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-        share = cv2.GaussianBlur(weights, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-        found.append(gain * (image - low / np.maximum(share, 1e-3)))
+        high = (image - _local_mean(image, weights, sigma)) * weights
+        power = _local_mean(high * high, weights, WIDER * sigma)
+        found.append(high / np.sqrt(power + NOISE ** 2))
     return np.stack([*(channel * weights for channel in found), weights]).astype(np.float32)
+
+
+def _local_mean(image: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the mean over a Gaussian around each pixel; ``image`` is 0 where weights are."""
+    total, share = (cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+                    for array in (image, weights))
+    return total / np.maximum(share, 1e-3)
 
 
 def padded(scaled: Scaled, multiple: int) -> Scaled:
