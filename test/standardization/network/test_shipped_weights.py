@@ -1,4 +1,4 @@
-"""The network that comes along, on a body that it was not trained on and what is no body at all."""
+"""The network that comes along, on a body that it was not trained on and on no body at all."""
 
 from __future__ import annotations
 
