@@ -56,9 +56,12 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise CliError('--device cuda: this machine has no CUDA device that torch can use')
-    data = open_data(args)
+    from ixgs_ros.parameters import build
+    from ixgs_ros.standardization.network.config import TrainingConfig
+    config = build(TrainingConfig, dict(parse_setting(text) for text in args.values))
+    data = open_data(args, config.augmentation)
     if args.evaluate is None:
-        train(args, data)
+        train(args, config, data)
         return ExitCode.DONE
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import WeightsError
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def open_data(args: argparse.Namespace) -> Any:
+def open_data(args: argparse.Namespace, augmentation: Any) -> Any:
     """Return the TrainingData that the arguments name.
 
     Raises:
@@ -84,27 +87,24 @@ def open_data(args: argparse.Namespace) -> Any:
         licences[name] = licence
     try:
         return (from_pairs(args.pairs) if args.pool is None
-                else from_pool(args.pool, args.exclude_source, licences))
+                else from_pool(args.pool, args.exclude_source, licences, augmentation))
     except ValueError as error:
         raise CliError(str(error)) from error
 
 
-def train(args: argparse.Namespace, data: Any) -> None:
+def train(args: argparse.Namespace, config: Any, data: Any) -> None:
     """Train as the arguments ask, and write weights, checkpoint and pictures."""
-    from ixgs_ros.parameters import build
     from ixgs_ros.standardization.network.checkpoint import (
         CheckpointError,
         load_checkpoint,
         save_checkpoint,
     )
-    from ixgs_ros.standardization.network.config import TrainingConfig
     from ixgs_ros.standardization.network.finishing import finish
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.log import TrainingLog
     from ixgs_ros.standardization.network.schedule import Budget
     from ixgs_ros.standardization.network.training import Trainer
     from ixgs_ros.standardization.network.weights import save_weights
-    config = build(TrainingConfig, dict(parse_setting(text) for text in args.values))
     if not args.out.parent.is_dir():
         raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
     checkpoint = args.out.with_name(args.out.name + '.checkpoint')

@@ -24,7 +24,7 @@ from ixgs_ros.standardization.network.weights import Weights
 
 GATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 # The gate may cost this much relative L1, for the bone that it does not let invent.
-ALLOWED = 0.005
+ALLOWED = 0.02
 # Shots that the domain and the gate are found on.
 DOMAIN_SHOTS, GATE_SHOTS = 400, 60
 

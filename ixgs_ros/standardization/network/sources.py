@@ -12,6 +12,7 @@ import numpy as np
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.physics import draw_physics, expose_shot
 from ixgs_ros.simulation.shot_pool import ShotPool
+from ixgs_ros.standardization.network.config import AugmentationConfig
 from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
 from ixgs_ros.standardization.network.folder_pairs import FolderPairs
 
@@ -40,14 +41,15 @@ class TrainingData:
     licences: dict[str, str]
 
 
-def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
-              ) -> TrainingData:
+def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str],
+              augmentation: AugmentationConfig | None = None) -> TrainingData:
     """Open a pool of material shots; shots of excluded sources are not trained on.
 
     Args:
         folder: of the pool.
         excluded: sources that are only evaluated on.
         licences: licence and attribution of sources beyond LICENCES, by name.
+        augmentation: of the shots that are trained on.
 
     Raises:
         ValueError: the pool cannot be used, or an excluded source is not in it.
@@ -64,11 +66,12 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
                for index in indices[name]]
     by_source = {f'{name} ({"unseen" if name in excluded else "trained on"})':
                  ExposedShots(pool, indices[name], exposed) for name in sorted(indices)}
-    provenance: dict[str, Any] = {'pool': folder.name, 'excluded': sorted(excluded),
-                  'shots': {name: len(found) for name, found in sorted(indices.items())
-                            if name not in excluded}}
+    provenance: dict[str, Any] = {
+        'pool': folder.name, 'excluded': sorted(excluded),
+        'shots': {name: len(found) for name, found in sorted(indices.items())
+                  if name not in excluded}}
     known = {**LICENCES, **licences}
-    return TrainingData(ExposedShots(pool, trained, exposed), by_source, provenance,
+    return TrainingData(ExposedShots(pool, trained, exposed, augmentation), by_source, provenance,
                         {name: known.get(name, 'unknown') for name in provenance['shots']})
 
 
