@@ -55,7 +55,6 @@ class ReconstructionSession:
         self._active = False
         self._paused = False
         self._revision = 0
-        self._step_s = 0.02
         self._resting_until = 0.0
         self._deviation_revision = -1
         self._forget()
@@ -169,7 +168,7 @@ class ReconstructionSession:
             return self._publish_last()
         self._rest()
         start = time.monotonic()
-        if self._refine_for(CHUNK_S) == 0:
+        if not self._refine_for(CHUNK_S):
             return False
         elapsed = time.monotonic() - start
         self._resting_until = time.monotonic() + elapsed * (1.0 - share) / share
@@ -191,23 +190,15 @@ class ReconstructionSession:
             self._nudged.wait(rest)
         self._nudged.clear()
 
-    def _refine_for(self, seconds: float) -> int:
-        """Refine about so long, by what a step took so far; return the steps done."""
+    def _refine_for(self, seconds: float) -> bool:
+        """Advance about so long, a piece of work at a time; return whether there was any."""
         end = time.monotonic() + seconds
-        total = 0
-        while not self._reconstructor.converged:
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            start = time.monotonic()
-            # At most half of what is left: the time of a step is only known roughly.
-            done = self._reconstructor.refine(max(1, int(0.5 * left / self._step_s))).steps
-            if done == 0:
-                break
-            self._step_s = 0.5 * self._step_s + 0.5 * (time.monotonic() - start) / done
-            total += done
-        self._revision += total > 0
-        return total
+        model = self._reconstructor
+        advanced = False
+        while time.monotonic() < end and not model.converged and model.advance():
+            advanced = True
+        self._revision += advanced
+        return advanced
 
     # -- on the compute thread: what services ask for -------------------------------------------
 

@@ -6,6 +6,7 @@ footprints would otherwise cost as much as all the fine ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from ixgs_ros.gaussians.cpu import CpuSplatter
 from ixgs_ros.gaussians.footprints import Footprints
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.work import Pieces
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 TAKE_OVER_SPACING = 0.0025   # m
@@ -84,6 +86,15 @@ class Projector:
                 body.shell, m.half_view, self._kept_shell)
             image = image + doubled(self.shell.render(self.shell_footprints), self._shape)
         return image
+
+    def render_all(self, body: Body,
+                   measurements: Iterable[Measurement]) -> Pieces[list[np.ndarray]]:
+        """Return the line integrals of several views, a view a piece."""
+        images = []
+        for m in measurements:
+            images.append(self.render(body, m))
+            yield
+        return images
 
     def render_ones(self) -> np.ndarray:
         """Return the image (h, w) of the same footprints with all densities 1/m."""

@@ -19,6 +19,7 @@ from scipy.ndimage import binary_erosion, maximum_filter
 from ixgs_ros.reconstruction import joseph
 from ixgs_ros.reconstruction.measurement import binning, Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
+from ixgs_ros.reconstruction.work import Pieces
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 RELAXATION = 0.5
@@ -101,17 +102,18 @@ def grid_of(region: Region, longest: int) -> VoxelGrid:
     return VoxelGrid(region.center - 0.5 * (np.array(size) - 1) * spacing, grid.spacing, size)
 
 
-def region_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region) -> Layer:
+def region_layer(measurements: list[Measurement], offsets: np.ndarray,
+                 region: Region) -> Pieces[Layer]:
     """Return an empty layer over the region."""
     grid = grid_of(region, REGION_VOXELS)
-    return Layer(grid, hull(measurements, offsets, grid, LEAST_VIEWS, 2))
+    return Layer(grid, (yield from hull(measurements, offsets, grid, LEAST_VIEWS, 2)))
 
 
 def outer_layer(measurements: list[Measurement], offsets: np.ndarray, region: Region,
-                extent: float) -> Layer:
+                extent: float) -> Pieces[Layer]:
     """Return an empty layer around the region, up to ``extent`` metres beyond it."""
     grid = grid_of(Region(region.center, region.size + 2 * extent), OUTER_VOXELS)
-    support = hull(measurements, offsets, grid, 1, 1)
+    support = yield from hull(measurements, offsets, grid, 1, 1)
     points = grid.points()
     inside = ((points > region.lower) & (points < region.upper)).all(-1)
     support[inside] = 0
@@ -119,7 +121,7 @@ def outer_layer(measurements: list[Measurement], offsets: np.ndarray, region: Re
 
 
 def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
-         least: int, witnesses: int) -> np.ndarray:
+         least: int, witnesses: int) -> Pieces[np.ndarray]:
     """Return where something may be, (z, y, x) uint8: seen by some views, in the air of none.
 
     Args:
@@ -145,6 +147,7 @@ def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
         values = np.where(used, values, np.nan).astype(np.float32)
         joseph.look_up(values, grid.origin, grid.spacing[0], view.packed(), AIR, whole, seen,
                        through_air)
+        yield
     carved = through_air >= np.where(seen > LEAST_VIEWS, witnesses, 1)
     return ((seen >= least) & ~carved).astype(np.uint8)
 
@@ -161,8 +164,8 @@ def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
 
 
 def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
-          seed: int, begun: list[np.ndarray] | None = None, trial: bool = False) -> None:
-    """Fill the layers' volumes from the measurements; in place.
+          seed: int, begun: list[np.ndarray] | None = None, trial: bool = False) -> Pieces[None]:
+    """Fill the layers' volumes from the measurements; in place, a view or a layer a piece.
 
     Args:
         layers: share each ray by the length it runs in each; the region's first.
@@ -182,8 +185,12 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         region = layers[0].grid
         measurements = [m.coarser(binning(m.view, region.region.center, region.spacing[0]))
                         for m in measurements]
-    lengths = [_project(layers, [layer.support.astype(np.float32) for layer in layers], m)
-               for m in measurements]
+        yield
+    supports = [layer.support.astype(np.float32) for layer in layers]
+    lengths = []
+    for m in measurements:
+        lengths.append(_project(layers, supports, m))
+        yield
     for sweep in range(schedule.sweeps):
         for layer in layers:
             layer.push(min(schedule.momentum, sweep / (sweep + 3)))
@@ -197,11 +204,13 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             for layer in layers:
                 joseph.backproject(rate, layer.grid.origin, layer.grid.spacing[0], m.view.packed(),
                                    RELAXATION, layer.support, layer.volume)
+            yield
         for layer in layers[1:]:
             np.minimum(layer.volume, np.float32(MOST_AROUND), out=layer.volume)
         for layer in layers:
             layer.volume = prox_tv(layer.volume, TV_WEIGHT, TV_ITERATIONS, layer.dual)
             layer.volume[layer.support == 0] = 0
+            yield
 
 
 def _project(layers: list[Layer], volumes: list[np.ndarray], m: Measurement) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.work import Pieces
 
 # A view that hardly sees a Gaussian must not move it far: H is floored at this share of its mean
 # over views.
@@ -45,13 +46,14 @@ def majoriser(projector: Projector, body: Body, m: Measurement) -> tuple[np.ndar
 
 
 def majorisers(projector: Projector, body: Body,
-               measurements: list[Measurement]) -> tuple[Majorisers, Majorisers]:
+               measurements: list[Measurement]) -> Pieces[tuple[Majorisers, Majorisers]]:
     """Return those of all views, of the fine part and of the shell."""
     fine, shell = Majorisers(len(body.fine)), Majorisers(len(body.shell))
     for m in measurements:
         of_fine, of_shell = majoriser(projector, body, m)
         fine.append(of_fine)
         shell.append(of_shell)
+        yield
     return fine, shell
 
 
@@ -71,8 +73,8 @@ def relax(densities: np.ndarray, gradient: np.ndarray, curvature: np.ndarray,
 
 def sweep(projector: Projector, body: Body, measurements: list[Measurement],
           exposures: Exposures, fine: Majorisers, shell: Majorisers, order: np.ndarray,
-          rate: float) -> None:
-    """Visit the views once; in place.
+          rate: float) -> Pieces[None]:
+    """Visit the views once; in place, a view a piece.
 
     Args:
         projector: renders.
@@ -90,3 +92,4 @@ def sweep(projector: Projector, body: Body, measurements: list[Measurement],
         residual = m.weights * exposures.residual(k, m, image)
         relax(body.fine.densities, projector.backproject_fine(residual), fine.of(k), rate)
         relax(body.shell.densities, projector.backproject_shell(residual), shell.of(k), rate)
+        yield

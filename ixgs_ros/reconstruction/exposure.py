@@ -12,6 +12,7 @@ import numpy as np
 
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.work import Pieces
 
 OFFSET_SD = 0.1
 SCALE_SD = 0.03
@@ -69,20 +70,23 @@ class Exposures:
         self.offsets = np.where(np.isnan(self.known), 0.0, self.known)
         self.scales = np.ones(len(self.known))
 
-    def append(self, known_offset: float) -> None:
-        """Add a view that has not been fitted."""
-        self.known = np.append(self.known, known_offset)
-        self.offsets = np.append(self.offsets, 0.0 if np.isnan(known_offset) else known_offset)
-        self.scales = np.append(self.scales, 1.0)
+    def append(self, m: Measurement, image: np.ndarray) -> None:
+        """Add a view, fitted to the body's image (h, w) of it; the others stay as they are."""
+        offset, scale = fit_exposure(m.values, image, m.weights, m.known_offset)
+        self.known = np.append(self.known, m.known_offset)
+        self.offsets = np.append(self.offsets, offset)
+        self.scales = np.append(self.scales, scale)
 
     def fit(self, projector: Projector, body: Body, measurements: list[Measurement],
-            used: np.ndarray) -> list[np.ndarray]:
+            used: np.ndarray) -> Pieces[list[np.ndarray]]:
         """Fit all views to one state of the body, apply the gauge, and return the body's images.
+
+        Nothing changes before the last piece.
 
         Together and not one view a step: fitted while the body moves, exposures follow it with a
         delay, and both drift away. The gauge is that of the views in ``used``, (views,) bool.
         """
-        images = [projector.render(body, m) for m in measurements]
+        images = yield from projector.render_all(body, measurements)
         for k, (m, image) in enumerate(zip(measurements, images, strict=True)):
             self.offsets[k], self.scales[k] = fit_exposure(m.values, image, m.weights,
                                                            self.known[k])

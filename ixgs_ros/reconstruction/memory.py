@@ -2,8 +2,8 @@
 
 Counted are the arrays, by the shapes that the code gives them: not Python and its libraries (they
 are there already when this is asked), nor images that wait elsewhere, nor files being written.
-Three things come at different times and are large: the voxels of a new start, the refinement of
-what came of it while the model it may replace is still there, and a volume.
+Two large things come at different times: the voxels of a new start, and the refinement of what
+came of it while the model it may replace is still there. A volume may be asked for during either.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class MemoryEstimate:
         smoothing: the voxels of the total variation.
         voxelizer: the padded form of the largest volume so far.
         layers: what the coarse voxels of the last start held.
-        coarse: at a new start, its voxels.
+        coarse: while a new start is under way, its voxels.
+        sweep: what a piece of that work needs beside.
         renewal: after it, what a second model's refinement needs; the fine part's majorisers too.
         volume: while one is asked for, its voxels and their deviation, and the padded form that it
             outgrows.
@@ -74,14 +75,19 @@ class MemoryEstimate:
     voxelizer: int
     layers: int
     coarse: int
+    sweep: int
     renewal: int
     volume: int
 
     @property
     def total(self) -> int:
-        """The sum; of the last three the largest, for they are never together."""
-        apart = self.coarse, self.renewal, self.volume
-        return sum(dataclasses.astuple(self)) - sum(apart) + max(apart)
+        """The sum of what may be there at one time.
+
+        Volumes are made between two pieces of work; a start's voxels go before the refinement.
+        """
+        apart = self.coarse, self.sweep, self.renewal, self.volume
+        return sum(dataclasses.astuple(self)) - sum(apart) + max(
+            self.coarse + max(self.sweep, self.volume), self.renewal + self.volume)
 
     def __str__(self) -> str:
         """Return the total and the parts in MB."""
@@ -132,7 +138,9 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
         smoothing=FLOAT * 3 * smooth,
         voxelizer=FLOAT * _padded(voxels),
         layers=FLOAT * (inner + outer),
-        coarse=max(SWEEP_BYTES * (inner + outer), LAYER_BYTES * inner + POINTS_BYTES * outer),
+        coarse=LAYER_BYTES * (inner + outer),
+        sweep=max((SWEEP_BYTES - LAYER_BYTES) * (inner + outer),
+                  (POINTS_BYTES - LAYER_BYTES) * outer),
         renewal=FLOAT * ((views + ADAM + PARAMETERS) * count + 3 * smooth),
         volume=FLOAT * (voxels + min(asked, voxels) + _padded(before)))
 

@@ -20,6 +20,7 @@ from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
 from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
+from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.volume.grid import Region
 
 # λ of the density sweeps after a start.
@@ -49,7 +50,7 @@ class Solution:
         self.exposures = exposures
         self.used = used.copy()
         self.founded = len(measurements)   # how many of the views the start has seen
-        # What the coarse voxels held that the body was made from.
+        # What the coarse voxels held that the body was made from, if they are worth going on from.
         self.layers: list[np.ndarray] | None = None
         self.held_out = np.full(len(measurements), np.nan)
         self.misfits = np.full((len(measurements), 2), np.nan)
@@ -63,7 +64,7 @@ class Solution:
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
               config: ReconstructionConfig, used: np.ndarray,
               prior: tuple[Body, Region] | None = None,
-              begun: list[np.ndarray] | None = None, trial: bool = False) -> Solution:
+              begun: list[np.ndarray] | None = None, trial: bool = False) -> Pieces[Solution]:
         """Start from coarse voxels and fit the densities.
 
         Args:
@@ -78,25 +79,29 @@ class Solution:
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         chosen = np.flatnonzero(used)
-        body, layers = build_body([measurements[k] for k in chosen], exposures.offsets[chosen],
-                                  region, config, begun, trial)
+        body, layers = yield from build_body([measurements[k] for k in chosen],
+                                             exposures.offsets[chosen], region, config, begun,
+                                             trial)
+        yield
         if prior is not None:
             body.take_over(projector, *prior)
         if len(body.shell):
-            noise = noise_of([measurements[k] for k in chosen],
-                             [exposures.residual(int(k), measurements[k],
-                                                 projector.render(body, measurements[k]))
-                              for k in chosen])
+            seen = [measurements[k] for k in chosen]
+            images = yield from projector.render_all(body, seen)
+            noise = noise_of(seen, [exposures.residual(int(k), m, image) for k, m, image
+                                    in zip(chosen, seen, images, strict=True)])
             measurements = [weighted(m, noise) for m in measurements]
+            yield
         # They depend on the geometry alone, which stands until the first step.
-        fine, shell = density.majorisers(projector, body, measurements)
+        fine, shell = yield from density.majorisers(projector, body, measurements)
         for number, rate in enumerate(SWEEP_RATES):
             order = np.random.default_rng((config.seed, number)).permutation(chosen)
-            density.sweep(projector, body, measurements, exposures, fine, shell, order, rate)
-            exposures.fit(projector, body, measurements, used)
+            yield from density.sweep(projector, body, measurements, exposures, fine, shell, order,
+                                     rate)
+            yield from exposures.fit(projector, body, measurements, used)
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
-        solution.layers = layers
-        solution.fit_exposures()
+        solution.layers = None if trial else layers
+        yield from solution.fit_exposures()
         return solution
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -130,7 +135,7 @@ class Solution:
             if not np.isfinite(arrays['noise']).all():
                 raise ValueError(f"expected finite noise, got {arrays['noise'].tolist()}")
             measurements = [weighted(m, noise) for m in measurements]
-        _, shell = density.majorisers(projector, body, measurements)
+        _, shell = finish(density.majorisers(projector, body, measurements))
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
         solution.noise = noise
         solution.held_out = arrays['held_out'].copy()
@@ -147,14 +152,21 @@ class Solution:
         return float(np.sqrt(np.nanmean(self.held_out[views]**2)))
 
     def add(self, measurement: Measurement) -> None:
-        """Let a new view into the model that is there."""
-        self.measurements.append(measurement)
+        """Let a new view into the model that is there, which it does not move yet."""
+        m = weighted(measurement, self.noise) if len(self.body.shell) else measurement
+        image = self.image(m)
+        self.exposures.append(m, image)
+        residual = self.exposures.residual(len(self.measurements), m, image)
+        self.measurements.append(m)
         self.covariances.append(np.zeros((UNKNOWNS, UNKNOWNS)))
-        self.exposures.append(measurement.known_offset)
         self.used = np.append(self.used, True)
-        self.held_out = np.append(self.held_out, np.nan)
-        self._curvature.append(density.majoriser(self._projector, self.body, measurement)[1])
-        self.fit_exposures()
+        self.held_out = np.append(self.held_out, weighted_rms(residual, m.held_out))
+        self.misfits = np.concatenate([self.misfits, misfit(m, residual)[None]])
+        self._curvature.append(density.majoriser(self._projector, self.body, m)[1])
+
+    def image(self, m: Measurement) -> np.ndarray:
+        """Return the line integrals (h, w) through the body as a view sees it."""
+        return self._projector.render(self.body, m)
 
     def aligned(self, m: Measurement, offset: float = 0.0, scale: float = 1.0) -> Alignment:
         """Return one step of a view, one of these or another, to the body as it is."""
@@ -182,9 +194,13 @@ class Solution:
         for k, correction in zip(chosen, kept, strict=True):
             self.measurements[k] = self.measurements[k].moved(correction)
 
-    def fit_exposures(self) -> None:
-        """Fit the exposures of all views to the body as it is, and see what it leaves."""
-        images = self.exposures.fit(self._projector, self.body, self.measurements, self.used)
+    def fit_exposures(self) -> Pieces[None]:
+        """Fit the exposures of all views to the body as it is, and see what it leaves.
+
+        Nothing else may change this solution between its pieces, or they must be left undone.
+        """
+        images = yield from self.exposures.fit(self._projector, self.body, self.measurements,
+                                               self.used)
         residuals = [self.exposures.residual(k, m, image)
                      for k, (m, image) in enumerate(zip(self.measurements, images, strict=True))]
         if len(self.body.shell):
@@ -192,6 +208,7 @@ class Solution:
             self.noise = noise_of([self.measurements[k] for k in chosen],
                                   [residuals[k] for k in chosen])
             self.measurements = [weighted(m, self.noise) for m in self.measurements]
+            yield
         pairs = list(zip(self.measurements, residuals, strict=True))
         self.held_out = np.array([weighted_rms(left, m.held_out) for m, left in pairs])
         self.misfits = np.array([misfit(m, left) for m, left in pairs])

@@ -11,6 +11,7 @@ from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.lattice import gaussians_at, lattice_sites, nearest, occupied
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.shell import shell
+from ixgs_ros.reconstruction.work import Pieces
 from ixgs_ros.volume.grid import Region
 
 # The fine lattice goes this far beyond the region, so that the coarse shell does not show inside.
@@ -26,7 +27,7 @@ def fine_region(region: Region) -> Region:
 
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
                config: ReconstructionConfig, begun: list[np.ndarray] | None = None,
-               trial: bool = False) -> tuple[Body, list[np.ndarray]]:
+               trial: bool = False) -> Pieces[tuple[Body, list[np.ndarray]]]:
     """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
@@ -39,15 +40,17 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     """
     model = config.model
     box = fine_region(region)
-    inner = coarse.region_layer(measurements, offsets, box)
+    inner = yield from coarse.region_layer(measurements, offsets, box)
     layers = [inner]
     if model.shell_share > 0:
-        layers.append(coarse.outer_layer(measurements, offsets, box, model.shell_extent))
-    coarse.solve(layers, measurements, offsets, config.seed, begun, trial)
+        layers.append((yield from coarse.outer_layer(measurements, offsets, box,
+                                                     model.shell_extent)))
+    yield from coarse.solve(layers, measurements, offsets, config.seed, begun, trial)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
     count = int((1.0 - share) * model.max_gaussians)
     points, cell = lattice_sites(inner, box, count, LEAST_CELL * config.volume.spacing)
+    yield
     fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)

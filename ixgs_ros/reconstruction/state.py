@@ -17,7 +17,7 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.shot import Shot
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 def shot_arrays(shot: Shot, prefix: str) -> dict[str, np.ndarray]:

@@ -70,6 +70,7 @@ class OfflineModel:
         with self.clock:
             try:
                 self.reconstructor.add_shot(shot)
+                self.reconstructor.settle()
             except Refusal as refusal:
                 self.refuse(ShotRecord.refused(shot.id, shot.stamp_ns, refusal.verdict))
                 return

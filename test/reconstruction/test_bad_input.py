@@ -21,6 +21,7 @@ def reconstruct(shots, steps=20, **settings):
     model = Reconstructor(configure(**settings))
     for shot in shots:
         model.add_shot(shot)
+        model.settle()
     model.refine(steps)
     return model
 

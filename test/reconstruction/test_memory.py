@@ -12,6 +12,7 @@ from ixgs_ros.parameters import build, ParameterError
 from ixgs_ros.reconstruction import ReconstructionConfig, Reconstructor
 from ixgs_ros.reconstruction.available import available_memory, check_memory
 from ixgs_ros.reconstruction.memory import estimate_memory
+from ixgs_ros.reconstruction.starts import RENEWAL_STEPS
 from ixgs_ros.volume.grid import Region
 
 FIELD = 0.2  # of the C-arm below at the region, metres; its detector has 0.3 m
@@ -39,6 +40,11 @@ def peak_of(carm, views, settings):
         reconstructor.refine(11)
         reconstructor.volume()
         reconstructor.add_shot(shots[-1])
+        reconstructor.refine(RENEWAL_STEPS)
+        for _ in range(5 * views):   # amid the sweeps of a new start, where there is one
+            reconstructor.advance()
+        reconstructor.volume()
+        reconstructor.settle()
         reconstructor.refine(11)
         reconstructor.set_region(Region([0.002, 0, 0], [0.16, 0.158, 0.156]))
         reconstructor.volume()

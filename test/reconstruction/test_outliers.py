@@ -10,6 +10,7 @@ from ixgs_ros.geometry.orbits import random_stations
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction import outliers, Reconstructor
+from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.simulation.perturbations import draw_jitter, JitterConfig, motion_about
 from ixgs_ros.verdict import Code, Refusal
 
@@ -196,5 +197,6 @@ def test_another_body_among_the_first_shots_of_a_truncated_one(truncated_with_an
 def test_two_new_starts_tell_a_wrong_view_from_right_ones(truncated_with_another):
     model = Reconstructor(configure())
     model.add_shots(truncated_with_another)
-    kept = [model._without(model._solution, view, clear=False) is None for view in (0, 3, 7)]
+    kept = [finish(model._quarantine.without(model._solution, view, clear=False)) is None
+            for view in (0, 3, 7)]
     assert kept == [True, False, True]

@@ -6,6 +6,7 @@ from reconstruction_scene import CARM, configure, take, WIDE_BODY
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import coarse, Reconstructor
 from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.volume.grid import Region
 
 VIEWS = random_views(9, 3, CARM)
@@ -14,9 +15,9 @@ VIEWS = random_views(9, 3, CARM)
 def filled(measurements, begun):
     """Return the layers of a start; the body is wider than the field."""
     box, offsets = Region(np.zeros(3), np.full(3, 0.16)), np.zeros(len(measurements))
-    layers = [coarse.region_layer(measurements, offsets, box),
-              coarse.outer_layer(measurements, offsets, box, 0.25)]
-    coarse.solve(layers, measurements, offsets, 0, begun)
+    layers = [finish(coarse.region_layer(measurements, offsets, box)),
+              finish(coarse.outer_layer(measurements, offsets, box, 0.25))]
+    finish(coarse.solve(layers, measurements, offsets, 0, begun))
     return layers
 
 
