@@ -94,6 +94,8 @@ def stream(config: ReconstructorConfig, shots: Sequence[Shot], interval: float) 
                 continue
             refine_until(clock.now + config.publish.first_refinement)
             due = len(model.model) > 0
+            if not due:   # a first shot alone makes no volume
+                unpublished.clear()
         else:
             following = arrivals[0][0] if arrivals else end
             refine_until(min(following, clock.now + 0.08))

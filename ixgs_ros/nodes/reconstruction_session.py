@@ -173,7 +173,8 @@ class ReconstructionSession:
         elapsed = time.monotonic() - start
         self._resting_until = time.monotonic() + elapsed * (1.0 - share) / share
         pause = max(self._config.publish.period, self._publish_s / PUBLISH_SHARE)
-        if time.monotonic() - self._published_at >= pause:
+        changed = self._published_revision != self._revision
+        if changed and time.monotonic() - self._published_at >= pause:
             self._publish()
             self.show_status()
         return True
@@ -193,11 +194,11 @@ class ReconstructionSession:
     def _refine_for(self, seconds: float) -> bool:
         """Advance about so long, a piece of work at a time; return whether there was any."""
         end = time.monotonic() + seconds
-        model = self._reconstructor
-        advanced = False
+        model, before, advanced = self._reconstructor, self._reconstructor.steps, False
         while time.monotonic() < end and not model.converged and model.advance():
             advanced = True
-        self._revision += advanced
+        # Pieces of a new start change nothing yet; what comes of it is followed by steps.
+        self._revision += model.steps > before
         return advanced
 
     # -- on the compute thread: what services ask for -------------------------------------------

@@ -6,6 +6,7 @@ from reconstruction_scene import CARM, configure, take, WIDE_BODY
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import coarse, Reconstructor
 from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.reconstruction.starts import RENEWAL_STEPS
 from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.volume.grid import Region
 
@@ -66,3 +67,60 @@ def test_a_view_that_is_set_aside_does_not_make_the_volume_surer():
     arrays = model.state()
     arrays['fits'][0, 2] = 1.0
     assert len(Reconstructor.from_state(model.config, arrays).session()[1]) == whole - 1 == 8
+
+
+def amid_a_start(shots):
+    """Return a model of three shots amid the new start that follows the third."""
+    model = Reconstructor(configure(model__max_gaussians=1500))
+    for shot in shots[:2]:
+        model.add_shot(shot)
+        model.settle()
+    model.add_shot(shots[2])
+    model.refine(RENEWAL_STEPS)
+    for _ in range(20):
+        model.advance()
+    assert model.steps == RENEWAL_STEPS and not model.converged
+    return model
+
+
+def model_bytes(model):
+    return b''.join(block.tobytes() for block in model.model.blocks().values())
+
+
+def test_a_shot_that_comes_amid_a_new_start_is_in_the_model_before_and_after():
+    """The model stands while the start is made; the start begins without the shot and gets it."""
+    shots = take(WIDE_BODY, VIEWS)
+    model, same = amid_a_start(shots), amid_a_start(shots)
+    before = model.volume()
+    model.advance()
+    np.testing.assert_array_equal(model.volume(), before)
+    same.advance()
+    for one in (model, same):
+        one.add_shot(shots[3])
+        assert one.views == 4
+        one.refine(5)   # the shot is fitted, not the start gone on with
+        one.settle()
+    assert len(model.session()[1]) == 4
+    assert model_bytes(model) == model_bytes(same)
+    assert np.isfinite(model.fits[4].residual)
+
+
+def test_a_removal_amid_a_new_start_leaves_nothing_of_either():
+    shots = take(WIDE_BODY, VIEWS)
+    model = amid_a_start(shots)
+    model.remove_shot(2)
+    others = Reconstructor(model.config)
+    others.add_shots([shots[0], shots[2]])
+    assert model_bytes(model) == model_bytes(others)
+    model.settle()
+    assert model_bytes(model) == model_bytes(others)
+
+
+def test_a_state_of_amid_a_new_start_holds_the_model_and_begins_it_again():
+    model = amid_a_start(take(WIDE_BODY, VIEWS))
+    resumed = Reconstructor.from_state(model.config, model.state())
+    assert model_bytes(resumed) == model_bytes(model)
+    before = model.held_out_residual
+    resumed.settle()
+    assert resumed.held_out_residual <= before
+    assert resumed.views == 3
