@@ -120,6 +120,7 @@ def test_warm_is_better_than_cold_at_equal_steps():
     warm = Reconstructor(configure())
     for shot in shots:
         warm.add_shot(shot)
+        warm.settle()
         warm.refine(20)
     cold = reconstruct(shots, 20)
     assert rms(warm.volume(), BODY) < rms(cold.volume(), BODY)
