@@ -330,9 +330,10 @@ class Reconstructor:
             self._begin_schedule(self._schedule.newest)
 
     def _try_without(self, solution: Solution, view: int, clear: bool) -> Pieces[None]:
-        """Set a suspect view aside, if new starts do not acquit it."""
+        """Set a suspect view aside; if new starts acquit it, let others back."""
         without = yield from self._quarantine.without(solution, view, clear)
         if without is None:
+            self._let_back(solution)
             return
         if without.held_out_residual < solution.held_out_of(without.used):
             self._solution = without
@@ -378,14 +379,19 @@ class Reconstructor:
                 self._judge_views(solution)
 
     def _judge_views(self, solution: Solution) -> None:
-        """Try without the view that the model does not explain; let back those that it does."""
+        """Try without the view that the model does not explain, or let back those that it does."""
         if self._course is not None or not self._schedule.settled:
             return
         suspect = self._quarantine.suspect(solution)
-        back = outliers.returning(solution.misfits, solution.used)
-        if suspect is not None:
+        if suspect is None:
+            self._let_back(solution)
+        else:
             self._course = self._try_without(solution, *suspect)
-        elif back.any():
+
+    def _let_back(self, solution: Solution) -> None:
+        """Use the views again that the model explains now."""
+        back = outliers.returning(solution.misfits, solution.used)
+        if back.any():
             self._use(solution, solution.used | back)
 
     def _report(self) -> None:
