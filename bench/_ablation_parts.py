@@ -26,9 +26,10 @@ from ixgs_ros.reconstruction import (
     exposure,
     ReconstructionConfig,
     Reconstructor,
-    reconstructor,
     solution,
+    starts,
 )
+from ixgs_ros.reconstruction.work import Pieces
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.attenuation import WATER_PER_M
 
@@ -62,10 +63,11 @@ class Part:
     against: str = WHOLE
 
 
-def water(layers: list[coarse.Layer], *_: Any) -> None:
+def water(layers: list[coarse.Layer], *_: Any) -> Pieces[None]:
     """Fill the layers with water wherever something may be, in place of the coarse sweeps."""
     for layer in layers:
         layer.volume = np.where(layer.support > 0, WATER_PER_M, 0).astype(np.float32)
+        yield
 
 
 # In the order in which they are measured.
@@ -100,9 +102,9 @@ PARTS = {
                       constants=[(solution, 'SWEEP_RATES', ())]),
     STREAM: Part('nothing, shots one by one', (JITTER,), streamed=True),
     'new starts': Part('the new starts of a stream: the one of two views stays', (JITTER,),
-                       constants=[(reconstructor, 'FIRST_VIEWS', 2),
-                                  (reconstructor, 'GROWTH', math.inf),
-                                  (reconstructor, 'LATEST_GROWTH', math.inf)],
+                       constants=[(starts, 'FIRST_VIEWS', 2),
+                                  (starts, 'GROWTH', math.inf),
+                                  (starts, 'LATEST_GROWTH', math.inf)],
                        streamed=True, against=STREAM),
 }
 
@@ -125,6 +127,7 @@ def run(problem: Problem, part: Part) -> Iterator[Snapshot]:
     if part.streamed:
         for shot in shots:
             model.add_shot(shot)
+            model.settle()
             model.refine(STEPS_A_SHOT)
     else:
         model.add_shots(shots)

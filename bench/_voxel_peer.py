@@ -27,6 +27,7 @@ from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import fit_exposure
 from ixgs_ros.reconstruction.measurement import bin_photons, Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
+from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.shot import Shot
 from ixgs_ros.volume.grid import VoxelGrid
 
@@ -44,8 +45,8 @@ def sart_tv(problem: Problem, seconds: float) -> Iterator[Snapshot]:
     """Yield the volume after each sweep over all views."""
     views = [_measured(shot) for shot in problem.shots]
     offsets, scales = np.zeros(len(views)), np.ones(len(views))
-    inner = Layer(TRUTH_GRID, hull(views, offsets, TRUTH_GRID, LEAST_VIEWS, 2))
-    outer = outer_layer(views, offsets, problem.region, OUTER_EXTENT)
+    inner = Layer(TRUTH_GRID, finish(hull(views, offsets, TRUTH_GRID, LEAST_VIEWS, 2)))
+    outer = finish(outer_layer(views, offsets, problem.region, OUTER_EXTENT))
     layers = [inner, outer] if outer.support.any() else [inner]
     lengths = [_project(layers, [layer.support.astype(np.float32) for layer in layers], view)
                for view in views]
@@ -104,6 +105,6 @@ def coarse_volume(problem: Problem) -> tuple[np.ndarray, VoxelGrid]:
     """Return what our coarse start finds in the body's box: (z, y, x) in 1/m, and its grid."""
     views = [_measured(shot) for shot in problem.shots]
     offsets = np.zeros(len(views))
-    layer = region_layer(views, offsets, problem.body)
-    solve([layer], views, offsets, 0)
+    layer = finish(region_layer(views, offsets, problem.body))
+    finish(solve([layer], views, offsets, 0))
     return layer.volume, layer.grid

@@ -85,6 +85,7 @@ def refusals(ct: Ct, seed: int) -> dict[tuple[str, int], list[bool]]:
     for shot in shots[:max(FILLED)]:
         if model.check(shot).accepted:
             model.add_shot(shot)
+            model.settle()
             model.refine(STEPS_A_SHOT)
         else:
             found.setdefault(('as it is', 0), []).append(True)

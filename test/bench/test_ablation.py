@@ -7,7 +7,8 @@ import sys
 import numpy as np
 
 from ixgs_ros.geometry.orbits import random_stations
-from ixgs_ros.reconstruction import coarse, reconstructor
+from ixgs_ros.reconstruction import coarse, starts
+from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.shot import Shot
 from ixgs_ros.volume.grid import VoxelGrid
 
@@ -24,11 +25,11 @@ def row(name, seed, psnr_db, scene='lidc', condition='jitter', seconds=10.0):
 
 
 def test_what_was_replaced_is_put_back():
-    solve, growth = coarse.solve, reconstructor.GROWTH
+    solve, growth = coarse.solve, starts.GROWTH
     for part in PARTS.values():
         with switched_off(part):
             assert all(getattr(module, name) is value for module, name, value in part.constants)
-    assert coarse.solve is solve and reconstructor.GROWTH == growth
+    assert coarse.solve is solve and starts.GROWTH == growth
 
 
 def test_the_table_holds_differences_from_the_row_that_a_part_is_compared_with(tmp_path):
@@ -60,7 +61,7 @@ def test_without_the_coarse_voxels_there_is_water_wherever_something_may_be():
     support[1, :2] = 1
     layer = coarse.Layer(grid, support)
     with switched_off(PARTS['coarse']):
-        coarse.solve([layer], [], np.zeros(0), 0)
+        finish(coarse.solve([layer], [], np.zeros(0), 0))
     assert np.array_equal(layer.volume, np.where(support, np.float32(20.0), 0))
 
 
