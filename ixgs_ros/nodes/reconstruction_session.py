@@ -65,7 +65,6 @@ class ReconstructionSession:
         self._refused_drawn: deque[DrawnShot] = deque(maxlen=REFUSED_DRAWN)
         self._refused = 0
         self._overloads = 0
-        self._gaussians = 0
         # Accepted shots that no published volume contains yet, and when each was taken up.
         self._unpublished: list[tuple[Shot, float]] = []
         # Of every shot that was reported: when a volume first contained it, and whether it was
@@ -142,15 +141,11 @@ class ReconstructionSession:
         self._reconstructor.add_shot(shot)
         self._accepted.append(shot)
         self._stamp_ns = shot.stamp_ns
-        self._changed()
-
-    def _changed(self) -> None:
         self._revision += 1
-        self._gaussians = len(self._reconstructor.model)
 
     def _publish_first(self) -> None:
         """Refine shortly and publish, so that the new shot is soon seen."""
-        if self._gaussians == 0:
+        if self._reconstructor.gaussians == 0:
             self._report_unpublished(0)
             return
         if self._inbox and time.monotonic() - self._unpublished[0][1] < GATHER_S:
@@ -180,7 +175,7 @@ class ReconstructionSession:
         return True
 
     def _publish_last(self) -> bool:
-        if self._published_revision != self._revision and self._gaussians:
+        if self._published_revision != self._revision and self._reconstructor.gaussians:
             self._publish()
             self.show_status()
         return False
@@ -219,7 +214,7 @@ class ReconstructionSession:
         self._inbox.clear()
         self._reconstructor.reset()
         self._forget()
-        self._changed()
+        self._revision += 1
         self._publish_nothing()
         self._show_scene()
         self.show_status()
@@ -266,11 +261,11 @@ class ReconstructionSession:
         self._unpublished = [entry for entry in self._unpublished if entry[0] is not shot]
         steady_ns, _ = self._reported.pop(shot.id, (0, False))
         self._stamp_ns = self._accepted[-1].stamp_ns if self._accepted else 0
-        self._changed()
+        self._revision += 1
         self._sinks.report(shot.id, shot.stamp_ns, Verdict(
             Code.REMOVED, 'removed on request; the model is that of the other shots'),
             steady_ns=steady_ns)
-        if self._gaussians:
+        if self._reconstructor.gaussians:
             self._publish()
         else:
             self._publish_nothing()
@@ -278,8 +273,8 @@ class ReconstructionSession:
     def set_region(self, region: Region) -> None:
         """Reconstruct another box."""
         self._reconstructor.set_region(region)
-        self._changed()
-        if self._gaussians:
+        self._revision += 1
+        if self._reconstructor.gaussians:
             self._publish()
         self._show_scene()
         self.show_status()
@@ -305,7 +300,7 @@ class ReconstructionSession:
             RequestError: no shots make a model yet, or the grid has more voxels than allowed.
         """
         box = self._reconstructor.region if region is None else region
-        if self._gaussians == 0 or box is None:
+        if self._reconstructor.gaussians == 0 or box is None:
             raise RequestError(f'there is no model yet: {self._reconstructor.views} shots are in, '
                                'expected at least 2 from different directions')
         count = float(np.prod(np.maximum(1, np.round(box.size / spacing))))
@@ -347,7 +342,7 @@ class ReconstructionSession:
 
     def _show_deviation(self) -> None:
         """Publish the deviation of a model that stands, or take back that of an earlier one."""
-        stands = self._gaussians > 0 and not self._inbox and (
+        stands = self._reconstructor.gaussians > 0 and not self._inbox and (
             self._paused or self._cpu_share == 0.0 or self._reconstructor.converged)
         if self._deviation_revision == self._revision:
             return
@@ -408,12 +403,12 @@ class ReconstructionSession:
         model = self._reconstructor
         self._sinks.status(Status(
             self._stamp_ns, self._state(), model.views, self._refused + self._overloads,
-            self._gaussians, model.steps, self._revision, model.held_out_residual, model.converged,
+            model.gaussians, model.steps, self._revision, model.held_out_residual, model.converged,
             self._last_latency, model.region))
 
     def _state(self) -> str:
         if self._paused:
             return 'paused'
-        if self._gaussians == 0:
+        if self._reconstructor.gaussians == 0:
             return 'waiting'
         return 'converged' if self._reconstructor.converged else 'refining'

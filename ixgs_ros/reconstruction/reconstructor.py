@@ -291,6 +291,11 @@ class Reconstructor:
         return GaussianModel.empty() if self._solution is None else self._solution.body.whole()
 
     @property
+    def gaussians(self) -> int:
+        """How many there are, the shell's too."""
+        return 0 if self._solution is None else len(self._solution.body)
+
+    @property
     def converged(self) -> bool:
         """Whether held-out pixels have stopped improving, and no new start may change that."""
         return self._schedule.converged and not self._is_starting
