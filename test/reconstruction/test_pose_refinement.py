@@ -50,7 +50,7 @@ def reconstruct(shots, steps=900, **values):
 def lateral_errors(model):
     """Return how far beside its true place each view sees the centre, common motion aside, m."""
     errors = []
-    for shot, true in zip(model._shots, TRUE, strict=False):
+    for shot, true in zip(model._shots.shots, TRUE, strict=False):
         view = model.fits[shot.id].correction.apply(shot.view)
         error = view.source_from_reference.apply(np.zeros(3)) \
             - true.source_from_reference.apply(np.zeros(3))
