@@ -23,11 +23,11 @@ from ixgs_ros.nodes.warm_up import warm_up
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import Reconstructor
 from ixgs_ros.shot import Shot
+from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.volume.metrics import psnr
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ct import load
 from _machine import machine
 from _peers_scenes import CONDITIONS, INSIDE, REGION, Scene, TRUTH_GRID
 
@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print('|---|---|---|---|---|---|')
     late = False
     for name in arguments.ct:
-        scene = Scene(load(name))
+        scene = Scene(load_ct(name))
         problem = scene.problem(arguments.condition, arguments.views, SEED)
         found = stream(config, problem.shots, arguments.interval)
         median, most, worst = np.percentile(found.latencies, [50, 95, 100])

@@ -203,6 +203,7 @@ class Solution:
                                                self.used)
         residuals = [self.exposures.residual(k, m, image)
                      for k, (m, image) in enumerate(zip(self.measurements, images, strict=True))]
+        del images
         if len(self.body.shell):
             chosen = np.flatnonzero(self.used)
             self.noise = noise_of([self.measurements[k] for k in chosen],
