@@ -15,8 +15,6 @@ import os
 from typing import Any
 
 from _peers_scenes import Problem, Snapshot, TRUTH_GRID
-import itk
-from itk import RTK as rtk
 import numpy as np
 from skimage.restoration import denoise_tv_chambolle
 
@@ -40,6 +38,13 @@ BACK_VOXELS, BACK_JOSEPH = 0, 1
 SDD = 1000.0
 
 
+def _rtk() -> tuple[Any, Any]:
+    """Return itk and its RTK: only what runs them needs the package; it takes 20 s to import."""
+    import itk
+    from itk import RTK
+    return itk, RTK
+
+
 class RtkPeer:
     """RTK's geometry of some views of one size and focal length, principal points anywhere.
 
@@ -49,6 +54,7 @@ class RtkPeer:
     """
 
     def __init__(self, views: Sequence[View], grid: VoxelGrid) -> None:
+        itk, rtk = _rtk()
         itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(len(os.sched_getaffinity(0)))
         self.views, self.grid = views, grid
         self.pitch = SDD / views[0].k[0, 0]
@@ -71,6 +77,7 @@ class RtkPeer:
             relaxation: RTK's lambda.
             iterations: passes.
         """
+        itk, rtk = _rtk()
         image = itk.Image[itk.F, 3]
         sart = rtk.SARTConeBeamReconstructionFilter[image, image].New()
         sart.SetForwardProjectionFilter(FORWARD_JOSEPH)
@@ -94,6 +101,7 @@ class RtkPeer:
             weights: (views, H, W) of their squared residuals.
             iterations: how many.
         """
+        itk, rtk = _rtk()
         image = itk.Image[itk.F, 3]
         solver = rtk.ConjugateGradientConeBeamReconstructionFilter[image].New()
         solver.SetForwardProjectionFilter(FORWARD_JOSEPH)
@@ -109,6 +117,7 @@ class RtkPeer:
 
     def project(self, volume: np.ndarray) -> np.ndarray:
         """Return RTK's own line integrals (views, H, W) of a volume in 1/m."""
+        itk, rtk = _rtk()
         image = itk.Image[itk.F, 3]
         shape = (len(self.views), self.views[0].height, self.views[0].width)
         caster = rtk.JosephForwardProjectionImageFilter[image, image].New()
@@ -186,6 +195,7 @@ def _on_truth(volume: np.ndarray, grid: VoxelGrid) -> np.ndarray:
 
 
 def _image(array: np.ndarray, spacing: list[float], origin: list[float]) -> Any:
+    itk, _ = _rtk()
     image = itk.image_from_array(np.ascontiguousarray(array, dtype=np.float32))
     image.SetSpacing(spacing)
     image.SetOrigin(origin)
