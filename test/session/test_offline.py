@@ -71,7 +71,8 @@ def test_a_model_of_bone_refuses_shots_of_everything(mcap_bag, params, tmp_path)
 
 def test_a_cpu_budget_is_kept(mcap_bag, params):
     free = replay(mcap_bag, params, lambda images: StepBudget(0, images)).report.cpu_s
-    budget = free + 1.0
+    # What cannot be left out takes up to a third longer on a busy machine.
+    budget = 1.5 * free
     report = replay(mcap_bag, params, lambda images: CpuBudget(budget, images)).report
     assert report.steps > 0
     assert report.cpu_s < budget + 0.5
