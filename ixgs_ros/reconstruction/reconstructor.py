@@ -17,22 +17,17 @@ import numpy as np
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
-from ixgs_ros.reconstruction import checks, confidence, outliers, state
+from ixgs_ros.reconstruction import checks, confidence, state
 from ixgs_ros.reconstruction.accepted import Accepted
-from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.body import Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.course import Course, LEAST_VIEWS
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
-from ixgs_ros.reconstruction.quarantine import Quarantine
-from ixgs_ros.reconstruction.schedule import Schedule
 from ixgs_ros.reconstruction.solution import Solution
 from ixgs_ros.reconstruction.start import intersection
-from ixgs_ros.reconstruction.starts import Starts
-from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.shot import Shot
 from ixgs_ros.verdict import Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
-
-LEAST_VIEWS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +59,11 @@ class Reconstructor:
 
     def reset(self) -> None:
         """Forget all shots and the model; the configured region stays."""
-        self.revision = 0
-        self.steps = 0
         self._set_shots(Accepted(self.config))
-        self._solution: Solution | None = None
-        self._start()
 
     def _set_shots(self, shots: Accepted) -> None:
         self._shots = shots
-        self._starts = Starts(self._projector, self.config, shots)
-        self._quarantine = Quarantine(self._starts, shots)
+        self._course = Course(self._projector, self.config, shots)
 
     def check(self, shot: Shot) -> Verdict:
         """Return whether :meth:`add_shot` would take the shot; changes nothing."""
@@ -86,11 +76,7 @@ class Reconstructor:
             Refusal: the shot cannot be used; nothing has changed.
         """
         fit = self._accept(shot)
-        if self._solution is None:
-            self._start(quick=True)
-        else:
-            self._solution.add(self._shots.measured(shot, self._solution.region))
-            self._begin_schedule(self.views - 1)
+        self._course.add(shot)
         return fit
 
     def add_shots(self, shots: Iterable[Shot]) -> list[ShotFit]:
@@ -107,7 +93,7 @@ class Reconstructor:
                 added.append(self._accept(shot))
         finally:
             if added:
-                self._start()
+                self._course.begin()
         return added
 
     def remove_shot(self, shot_id: int) -> None:
@@ -117,9 +103,9 @@ class Reconstructor:
             KeyError: there is no such shot.
         """
         self._shots.remove(shot_id)
-        self._quarantine.forget()
-        self.revision += 1
-        self._start()
+        self._course.quarantine.forget()
+        self._course.revision += 1
+        self._course.begin()
 
     def set_region(self, region: Region) -> None:
         """Move the volume; where old and new box overlap, what is known is kept.
@@ -137,8 +123,8 @@ class Reconstructor:
             overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
         self._shots.set_region(region)
-        self.revision += 1
-        self._start(prior)
+        self._course.revision += 1
+        self._course.begin(prior)
 
     def advance(self) -> bool:
         """Do one piece of work: a step, or a piece of a new start that is under way or due.
@@ -146,14 +132,7 @@ class Reconstructor:
         Returns:
             False if there is nothing to do, because there is no model.
         """
-        if self._solution is None:
-            return False
-        if self._is_starting and self._starts.may_go_on(self._schedule.number):
-            self._go_on(self._solution)
-        else:
-            self._fit_views(self._solution)
-            self._step(self._solution)
-        return True
+        return self._course.advance()
 
     def refine(self, steps: int) -> Progress:
         """Fit one view a step, with all else that is due meanwhile; nothing without a model.
@@ -170,8 +149,7 @@ class Reconstructor:
 
     def settle(self) -> None:
         """Finish the new start that is under way or due, now and without steps before it."""
-        while self._solution is not None and self._is_starting:
-            self._go_on(self._solution)
+        self._course.settle()
 
     def volume(self, grid: VoxelGrid | None = None) -> np.ndarray:
         """Return the density, (z, y, x) float32 in 1/m.
@@ -226,9 +204,9 @@ class Reconstructor:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return shots and model as arrays, see `state`; of a start under way there is nothing."""
-        schedule = self._schedule
+        schedule = self._course.schedule
         numbers = [self.revision, self.steps, schedule.number, schedule.next_views,
-                   self._starts.views, -1 if schedule.newest is None else schedule.newest]
+                   self._course.starts.views, -1 if schedule.newest is None else schedule.newest]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         arrays |= self._shots.arrays()
         if self._solution is not None:
@@ -246,16 +224,16 @@ class Reconstructor:
         state.check_schema(arrays)
         result = cls(config)
         result._set_shots(Accepted.restored(config, arrays))
-        shots, region = result._shots, result.region
+        shots, region, course = result._shots, result.region, result._course
         if 'held_out' in arrays and region is not None:
             measurements = [shots.measured(shot, region) for shot in shots.shots]
-            result._solution = Solution.restored(result._projector, measurements, region, config,
-                                                 shots.used, arrays)
-        (result.revision, result.steps, number, next_views, views,
+            course.solution = Solution.restored(result._projector, measurements, region, config,
+                                                shots.used, arrays)
+        (course.revision, course.steps, number, next_views, views,
          newest) = (int(n) for n in arrays['numbers'])
-        result._begin_schedule(None if newest < 0 else newest)
-        result._schedule.number, result._schedule.next_views = number, next_views
-        result._starts.views = result._starts.begun = views
+        course.begin_schedule(None if newest < 0 else newest)
+        course.schedule.number, course.schedule.next_views = number, next_views
+        course.starts.views = course.starts.begun = views
         return result
 
     @property
@@ -296,112 +274,30 @@ class Reconstructor:
         return 0 if self._solution is None else len(self._solution.body)
 
     @property
-    def converged(self) -> bool:
-        """Whether held-out pixels have stopped improving, and no new start may change that."""
-        return self._schedule.converged and not self._is_starting
+    def revision(self) -> int:
+        """Counts the changes of which shots make the model, and of the region."""
+        return self._course.revision
 
     @property
-    def _is_starting(self) -> bool:
-        return self._course is not None or self._starts.wanted
+    def steps(self) -> int:
+        """How many were done since the reset."""
+        return self._course.steps
+
+    @property
+    def held_out_residual(self) -> float:
+        """Weighted RMS over pixels never fitted, line integrals; NaN without a model."""
+        return self._course.held_out_residual
+
+    @property
+    def converged(self) -> bool:
+        """Whether held-out pixels have stopped improving, and no new start may change that."""
+        return self._course.converged
+
+    @property
+    def _solution(self) -> Solution | None:
+        return self._course.solution
 
     def _accept(self, shot: Shot) -> ShotFit:
         fit = self._shots.accept(shot, self._solution)
-        self.revision += 1
+        self._course.revision += 1
         return fit
-
-    def _start(self, prior: tuple[Body, Region] | None = None, quick: bool = False) -> None:
-        """Make the model anew from all shots, if they suffice; what is under way is dropped."""
-        self._course: Pieces[None] | None = None
-        self._solution = None
-        if self.region is not None and self.views >= LEAST_VIEWS:
-            self._solution = finish(self._starts.first(self.region, prior, quick))
-        self._begin_schedule(None)
-
-    def _go_on(self, solution: Solution) -> None:
-        """Do a piece of what is under way, or begin the new start that is due."""
-        if self._course is None:
-            self._course = self._renew(solution)
-        try:
-            next(self._course)
-        except StopIteration:
-            self._course = None
-
-    def _renew(self, solution: Solution) -> Pieces[None]:
-        """Try a new start."""
-        fresh = yield from self._starts.renewal(solution)
-        solution.layers = fresh.layers
-        if fresh.held_out_residual < solution.held_out_residual:
-            self._solution = fresh
-            self._begin_schedule(self._schedule.newest)
-
-    def _try_without(self, solution: Solution, view: int, clear: bool) -> Pieces[None]:
-        """Set a suspect view aside; if new starts acquit it, let others back."""
-        without = yield from self._quarantine.without(solution, view, clear)
-        if without is None:
-            self._let_back(solution)
-            return
-        if without.held_out_residual < solution.held_out_of(without.used):
-            self._solution = without
-        solution.layers = without.layers
-        self._use(solution, without.used)
-
-    def _use(self, solution: Solution, used: np.ndarray) -> None:
-        """Let these views make the model from now on, (shots,) bool."""
-        solution.used = used
-        for shot, taken in zip(self._shots.shots, used, strict=True):
-            self.fits[shot.id].aside = not taken
-        self.revision += 1
-        self._begin_schedule(None)
-
-    def _begin_schedule(self, newest: int | None) -> None:
-        """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
-        self._schedule = Schedule(self.views, newest)
-        self._report()
-
-    def _step(self, solution: Solution) -> None:
-        schedule = self._schedule
-        k = schedule.view(solution.used, (self.config.seed, self.revision))
-        found = solution.step(k, schedule.number)
-        self.fits[self._shots.shots[k].id].residual = found.residual
-        self.steps += 1
-        if schedule.stepped():
-            self._report()
-            schedule.judge(self.held_out_residual)
-
-    def _fit_views(self, solution: Solution) -> None:
-        """Fit poses, one a step from time to time, and then the exposures of all views."""
-        schedule = self._schedule
-        if schedule.views_are_due:
-            few = self.views < self.config.poses.least_views
-            schedule.plan_views(0 if few else len(self._shots.shots))
-            if few:
-                finish(solution.fit_exposures())
-        if schedule.unaligned:
-            solution.fit_pose(schedule.unaligned.pop())
-            if not schedule.unaligned:
-                solution.fix_gauge()
-                finish(solution.fit_exposures())
-                self._judge_views(solution)
-
-    def _judge_views(self, solution: Solution) -> None:
-        """Try without the view that the model does not explain, or let back those that it does."""
-        if self._course is not None or not self._schedule.settled:
-            return
-        suspect = self._quarantine.suspect(solution)
-        if suspect is None:
-            self._let_back(solution)
-        else:
-            self._course = self._try_without(solution, *suspect)
-
-    def _let_back(self, solution: Solution) -> None:
-        """Use the views again that the model explains now."""
-        back = outliers.returning(solution.misfits, solution.used)
-        if back.any():
-            self._use(solution, solution.used | back)
-
-    def _report(self) -> None:
-        """Bring the fits and the held-out residual up to date."""
-        self.held_out_residual = float('nan')
-        if self._solution is not None:
-            self.held_out_residual = self._solution.held_out_residual
-            self._shots.report(self._solution)

@@ -16,8 +16,6 @@ STREAM_SHARE = 0.25
 # Without a budget: steps after each shot, and the most after the last.
 STREAM_STEPS = 8
 MOST_STEPS = 5000
-# Of the CPU time left, what the next chunk of steps may take: their cost is known only roughly.
-CHUNK_SHARE = 0.5
 # Voxelizing the result takes what it took before, and a little more.
 VOLUME_MARGIN = 1.2
 
@@ -88,7 +86,7 @@ class CpuBudget:
         self._seconds = seconds
         self._images = images
         self._shots = 0
-        self._step_s = self._refined_s = 0.0
+        self._refined_s = 0.0
 
     def after_shot(self, reconstructor: Reconstructor, clock: Clock) -> None:
         """Refine this shot's share of what is spare beside the cost of taking later shots in."""
@@ -116,13 +114,9 @@ class CpuBudget:
         return CpuBudget(half, self._images), CpuBudget(half, self._images)
 
     def _until(self, end_s: float, reconstructor: Reconstructor, clock: Clock) -> None:
-        while not reconstructor.converged and clock.cpu_s + self._step_s < end_s:
-            left, start = end_s - clock.cpu_s, clock.cpu_s
-            steps = int(CHUNK_SHARE * left / self._step_s) if self._step_s > 0 else 1
-            done = reconstructor.refine(max(1, steps)).steps
-            if done == 0:
+        while not reconstructor.converged and clock.cpu_s < end_s:
+            if not reconstructor.advance():
                 return
-            self._step_s = (clock.cpu_s - start) / done
 
 
 class UntilConverged:

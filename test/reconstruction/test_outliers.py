@@ -197,6 +197,6 @@ def test_another_body_among_the_first_shots_of_a_truncated_one(truncated_with_an
 def test_two_new_starts_tell_a_wrong_view_from_right_ones(truncated_with_another):
     model = Reconstructor(configure())
     model.add_shots(truncated_with_another)
-    kept = [finish(model._quarantine.without(model._solution, view, clear=False)) is None
+    kept = [finish(model._course.quarantine.without(model._solution, view, clear=False)) is None
             for view in (0, 3, 7)]
     assert kept == [True, False, True]

@@ -1,0 +1,188 @@
+"""What goes on between the shots: steps, and new starts in pieces.
+
+At most one long work is under way: a new start, or the trial of a view that is suspected. It goes
+on once the newest shot has been fitted in some steps, and the model stands meanwhile.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ixgs_ros.reconstruction import outliers
+from ixgs_ros.reconstruction.accepted import Accepted
+from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.config import ReconstructionConfig
+from ixgs_ros.reconstruction.quarantine import Quarantine
+from ixgs_ros.reconstruction.schedule import Schedule
+from ixgs_ros.reconstruction.solution import Solution
+from ixgs_ros.reconstruction.starts import Starts
+from ixgs_ros.reconstruction.work import finish, Pieces
+from ixgs_ros.shot import Shot
+from ixgs_ros.volume.grid import Region
+
+LEAST_VIEWS = 2
+
+
+class Course:
+    """The model of the accepted shots, and the work at it.
+
+    Args:
+        projector: renders; shared by all solutions.
+        config: all settings.
+        shots: what it is a model of.
+
+    Attributes:
+        solution: the model; None while the shots do not make one.
+        revision: counts the changes of which shots make the model, and of the region.
+        steps: done in all.
+        held_out_residual: as of the last pass over the views; NaN without a model.
+    """
+
+    def __init__(self, projector: Projector, config: ReconstructionConfig,
+                 shots: Accepted) -> None:
+        self.solution: Solution | None = None
+        self.revision = self.steps = 0
+        self.held_out_residual = float('nan')
+        self.schedule = Schedule(shots.views, None)
+        self.starts = Starts(projector, config, shots)
+        self.quarantine = Quarantine(self.starts, shots)
+        self._config = config
+        self._shots = shots
+        self._work: Pieces[None] | None = None
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a long work is under way, or due as soon as the newest shot is fitted."""
+        return self._work is not None or self.starts.wanted
+
+    @property
+    def converged(self) -> bool:
+        """Whether held-out pixels have stopped improving, and no new start may change that."""
+        return self.schedule.converged and not self.is_starting
+
+    def begin(self, prior: tuple[Body, Region] | None = None, quick: bool = False) -> None:
+        """Make the model anew from all shots, if they suffice; what is under way is dropped.
+
+        Args:
+            prior: a model, and the box within which its densities are taken over.
+            quick: make do with few sweeps; a whole start is then due.
+        """
+        self._work = None
+        self.solution = None
+        region = self._shots.region
+        if region is not None and self._shots.views >= LEAST_VIEWS:
+            self.solution = finish(self.starts.first(region, prior, quick))
+        self.begin_schedule(None)
+
+    def add(self, shot: Shot) -> None:
+        """Let the model know a shot that was accepted; the second makes one, of few sweeps."""
+        if self.solution is None:
+            self.begin(quick=True)
+        else:
+            self.solution.add(self._shots.measured(shot, self.solution.region))
+            self.begin_schedule(self._shots.views - 1)
+
+    def advance(self) -> bool:
+        """Do a step or a piece of what is under way or due; False where there is no model."""
+        if self.solution is None:
+            return False
+        if self.is_starting and self.starts.may_go_on(self.schedule.number):
+            self._go_on(self.solution)
+        else:
+            self._fit_views(self.solution)
+            self._step(self.solution)
+        return True
+
+    def settle(self) -> None:
+        """Finish what is under way or due."""
+        while self.solution is not None and self.is_starting:
+            self._go_on(self.solution)
+
+    def begin_schedule(self, newest: int | None) -> None:
+        """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
+        self.schedule = Schedule(self._shots.views, newest)
+        self._report()
+
+    def _go_on(self, solution: Solution) -> None:
+        """Do a piece of what is under way, or begin the new start that is due."""
+        if self._work is None:
+            self._work = self._renew(solution)
+        try:
+            next(self._work)
+        except StopIteration:
+            self._work = None
+
+    def _renew(self, solution: Solution) -> Pieces[None]:
+        """Try a new start."""
+        fresh = yield from self.starts.renewal(solution)
+        solution.layers = fresh.layers
+        if fresh.held_out_residual < solution.held_out_residual:
+            self.solution = fresh
+            self.begin_schedule(self.schedule.newest)
+
+    def _try_without(self, solution: Solution, view: int, clear: bool) -> Pieces[None]:
+        """Set a suspect view aside; if new starts acquit it, let others back."""
+        without = yield from self.quarantine.without(solution, view, clear)
+        if without is None:
+            self._let_back(solution)
+            return
+        if without.held_out_residual < solution.held_out_of(without.used):
+            self.solution = without
+        solution.layers = without.layers
+        self._use(solution, without.used)
+
+    def _use(self, solution: Solution, used: np.ndarray) -> None:
+        """Let these views make the model from now on, (shots,) bool."""
+        solution.used = used
+        for shot, taken in zip(self._shots.shots, used, strict=True):
+            self._shots.fits[shot.id].aside = not taken
+        self.revision += 1
+        self.begin_schedule(None)
+
+    def _step(self, solution: Solution) -> None:
+        schedule = self.schedule
+        k = schedule.view(solution.used, (self._config.seed, self.revision))
+        found = solution.step(k, schedule.number)
+        self._shots.fits[self._shots.shots[k].id].residual = found.residual
+        self.steps += 1
+        if schedule.stepped():
+            self._report()
+            schedule.judge(self.held_out_residual)
+
+    def _fit_views(self, solution: Solution) -> None:
+        """Fit poses, one a step from time to time, and then the exposures of all views."""
+        schedule = self.schedule
+        if schedule.views_are_due:
+            few = self._shots.views < self._config.poses.least_views
+            schedule.plan_views(0 if few else len(self._shots.shots))
+            if few:
+                finish(solution.fit_exposures())
+        if schedule.unaligned:
+            solution.fit_pose(schedule.unaligned.pop())
+            if not schedule.unaligned:
+                solution.fix_gauge()
+                finish(solution.fit_exposures())
+                self._judge_views(solution)
+
+    def _judge_views(self, solution: Solution) -> None:
+        """Try without the view that the model does not explain, or let back those that it does."""
+        if self._work is not None or not self.schedule.settled:
+            return
+        suspect = self.quarantine.suspect(solution)
+        if suspect is None:
+            self._let_back(solution)
+        else:
+            self._work = self._try_without(solution, *suspect)
+
+    def _let_back(self, solution: Solution) -> None:
+        """Use the views again that the model explains now."""
+        back = outliers.returning(solution.misfits, solution.used)
+        if back.any():
+            self._use(solution, solution.used | back)
+
+    def _report(self) -> None:
+        """Bring the fits and the held-out residual up to date."""
+        self.held_out_residual = float('nan')
+        if self.solution is not None:
+            self.held_out_residual = self.solution.held_out_residual
+            self._shots.report(self.solution)
