@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from _machine import machine
 from _peers_methods import METHODS, REFERENCE
+
+from ixgs_ros.evaluation.csv_rows import read_rows, write_rows
 
 # A checkpoint counts for a moment that it misses by no more than this share.
 LATE = 1.1
@@ -59,10 +60,7 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows: list[Row] = []
-        if path.exists():
-            with path.open(newline='') as file:
-                self._rows = [_row(record) for record in csv.DictReader(file)]
+        self._rows = read_rows(path, Row)
 
     def of(self, cell: Cell, method: str) -> list[Row]:
         """Return a method's rows of a cell in the order of their seconds."""
@@ -89,19 +87,7 @@ class Rows:
         self._write()
 
     def _write(self) -> None:
-        with self._path.open('w', newline='') as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)],
-                                    lineterminator='\n')
-            writer.writeheader()
-            for row in self._rows:
-                writer.writerow({name: round(value, 4) if isinstance(value, float) else value
-                                 for name, value in asdict(row).items()})
-
-
-def _row(record: dict[str, str]) -> Row:
-    numbers = {name: float(record[name]) for name in ('seconds', 'psnr_db', 'rmse_hu', 'ssim')}
-    return Row(record['scene'], record['condition'], int(record['views']), int(record['seed']),
-               record['method'], **numbers, engine=record.get('engine') or '')
+        write_rows(self._path, Row, self._rows, digits=4)
 
 
 def at(rows: Sequence[Row], seconds: float) -> Row | None:

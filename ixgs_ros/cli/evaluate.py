@@ -34,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--views', nargs='+', type=int, default=[5, 10, 15, 20, 25, 30], metavar='N',
         help='numbers of shots, at most 30 (default: 5 10 15 20 25 30)')
     add('--arms', nargs='+', metavar='ARM',
-        help='of raw, physics_bone, network, ideal (default: all; without the network where there '
-        'are no weights)')
+        help='of raw, physics_bone, network, ideal (default: all)')
     add('--weights', type=Path, metavar='FILE', help="of the network (default: the project's)")
     add('--simulator', choices=('gecatsim', 'ours'), default='gecatsim',
         help='what takes the shots; ours is the one that training shots come from (default: '
@@ -54,13 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what is not measured yet, and write table and figure."""
     from ixgs_ros.cli.results import make_folder
-    from ixgs_ros.evaluation.arms import make_arm, shipped_weights, version_of
+    from ixgs_ros.evaluation.arms import make_arm, version_of
     from ixgs_ros.evaluation.experiment import Series
     from ixgs_ros.evaluation.figure import draw
     from ixgs_ros.evaluation.table import markdown, Rows
+    from ixgs_ros.standardization.network import SHIPPED
     arms = _check(args)
-    weights = shipped_weights() if args.weights is None else args.weights
-    made = {name: make_arm(name, '' if weights is None else str(weights)) for name in arms}
+    weights = args.weights or SHIPPED
+    made = {name: make_arm(name, str(weights)) for name in arms}
     out = make_folder(args.out)
     rows = Rows(out / 'evaluation.csv')
     for source in args.ct:
@@ -115,7 +115,7 @@ def _take(experiment: Experiment, series: Series, questions: list[Question]) -> 
 
 def _check(args: argparse.Namespace) -> list[str]:
     """Return the arms that are wanted; raise CliError for arguments that cannot be."""
-    from ixgs_ros.evaluation.arms import ARMS, shipped_weights
+    from ixgs_ros.evaluation.arms import ARMS
     from ixgs_ros.evaluation.trajectories import MOST_VIEWS
     from ixgs_ros.simulation.ct import CtError
     from ixgs_ros.simulation.sources import check_source
@@ -137,9 +137,4 @@ def _check(args: argparse.Namespace) -> list[str]:
     for arm in arms:
         if arm not in ARMS:
             raise CliError(f'--arms {arm}: expected some of {", ".join(ARMS)}')
-    if args.weights is None and shipped_weights() is None and 'network' in arms:
-        if args.arms is not None:
-            raise CliError('--arms network: this checkout has no weights; expected --weights FILE')
-        say('the network is left out: this checkout has no weights (--weights FILE)')
-        arms = [arm for arm in arms if arm != 'network']
     return arms

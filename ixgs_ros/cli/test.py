@@ -19,7 +19,7 @@ from ixgs_ros.cli.locate import checkout
 PASSES_ON = True
 
 SIDE_BY_SIDE = ('acquisition', 'bench', 'core', 'evaluation', 'gaussians', 'geometry',
-                'reconstruction', 'simulation', 'standardization', 'volume')
+                'reconstruction', 'session', 'simulation', 'standardization', 'volume')
 # One process with a model and compiled kernels takes up to 2 GB.
 MOST_PROCESSES = 4
 

@@ -18,6 +18,7 @@ import numpy as np
 from ixgs_ros.parameters import build
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization.config import StandardizerConfig
+from ixgs_ros.standardization.physics_bone import physics_bone
 from ixgs_ros.standardization.standardizer import Standardizer
 
 ARMS = ('raw', 'physics_bone', 'network', 'ideal')
@@ -45,18 +46,9 @@ def make_arm(name: str, weights: str = '') -> Arm:
     return lambda shot, bone: standardizer.standardize(shot)
 
 
-def version_of(name: str, weights: Path | None) -> str:
+def version_of(name: str, weights: Path) -> str:
     """Return what tells one network from another: the digest of its file; else nothing."""
-    if name != 'network' or weights is None:
-        return ''
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-
-
-def shipped_weights() -> Path | None:
-    """Return the file of the network that comes along, or None if there is none yet."""
-    from ixgs_ros import standardization
-    path = Path(standardization.__file__).parent / 'network' / 'bone.safetensors'
-    return path if path.is_file() else None
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:8] if name == 'network' else ''
 
 
 def _ideal(shot: Shot, bone: np.ndarray) -> Shot:
@@ -65,6 +57,5 @@ def _ideal(shot: Shot, bone: np.ndarray) -> Shot:
 
 
 def _physics_bone(shot: Shot) -> Shot:
-    from ixgs_ros.standardization.physics_bone import physics_bone
     bone = physics_bone(shot.line_integrals, shot.weights > 0)
     return replace(shot, line_integrals=bone, quantity='bone', exposure_offset=0.0)

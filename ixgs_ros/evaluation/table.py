@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 import math
-import os
 from pathlib import Path
 
 from ixgs_ros.evaluation.arms import ARMS
+from ixgs_ros.evaluation.csv_rows import read_rows, write_rows
 from ixgs_ros.evaluation.figures_of_merit import gap_left
 
 
@@ -80,11 +79,7 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.rows: list[Row] = []
-        if path.exists():
-            with path.open(newline='') as file:
-                self.rows = [_row(record) for record in csv.DictReader(file)]
-
+        self.rows = read_rows(path, Row)
     def has(self, question: Question) -> bool:
         """Return whether a question is answered."""
         return any(row.question == question for row in self.rows)
@@ -92,20 +87,7 @@ class Rows:
     def add(self, row: Row) -> None:
         """Keep a row and write all of them."""
         self.rows.append(row)
-        half = self._path.with_suffix('.half')
-        with half.open('w', newline='') as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)],
-                                    lineterminator='\n')
-            writer.writeheader()
-            for kept in self.rows:
-                writer.writerow({name: round(value, 5) if isinstance(value, float) else value
-                                 for name, value in asdict(kept).items()})
-        os.replace(half, self._path)
-
-
-def _row(record: dict[str, str]) -> Row:
-    kinds = {'int': int, 'float': float, 'str': str}
-    return Row(**{field.name: kinds[str(field.type)](record[field.name]) for field in fields(Row)})
+        write_rows(self._path, Row, self.rows)
 
 
 def mean(rows: Sequence[Row], name: str) -> float:

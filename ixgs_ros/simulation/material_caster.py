@@ -1,9 +1,9 @@
 """Line integrals of all materials of a body at once.
 
-Method: Joseph's, as in :mod:`~ixgs_ros.simulation.ray_caster`, whose ray it shares in spirit but
-not in code: here the channels lie side by side in memory, so that one ray fetches them all and
-pays for its geometry once. Outermost voxels are the body's edge: a ray integrates from half a
-voxel before the first centre to half a voxel behind the last.
+Method: Joseph's, as in :mod:`~ixgs_ros.simulation.ray_caster`, but here the channels lie side by
+side in memory, so that one ray fetches them all and pays for its geometry once. Outermost voxels
+are the body's edge: a ray integrates from half a voxel before the first centre to half a voxel
+behind the last.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ixgs_ros.geometry.view import View
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.materials import Body
+from ixgs_ros.simulation.rays import across, clip
 
 CHANNELS = 5            # the four materials and the bone target
 
@@ -74,17 +75,7 @@ def _ray(voxels: np.ndarray, size: np.ndarray, index_from_source: np.ndarray, x:
     pixel[:] = 0.0
     start = index_from_source[:, 3]
     slope = index_from_source[:, 0] * x + index_from_source[:, 1] * y + index_from_source[:, 2]
-    # Where the ray lies in the box, as depths along the principal ray.
-    enter, leave, main = 0.0, np.inf, 0
-    for axis in range(3):
-        if abs(slope[axis]) > abs(slope[main]):
-            main = axis
-        if abs(slope[axis]) > 1e-12:
-            a = (-0.5 - start[axis]) / slope[axis]
-            b = (size[axis] - 0.5 - start[axis]) / slope[axis]
-            enter, leave = max(enter, min(a, b)), min(leave, max(a, b))
-        elif start[axis] < -0.5 or start[axis] > size[axis] - 0.5:
-            return
+    enter, leave, main = clip(start, slope, size)
     if enter >= leave:
         return
     _slabs(voxels, size, start, slope, main, enter, leave, pixel)
@@ -103,8 +94,8 @@ def _slabs(voxels: np.ndarray, size: np.ndarray, start: np.ndarray, slope: np.nd
     second, third = (main + 1) % 3, (main + 2) % 3
     strides = (1, size[0], size[0] * size[1])
     stride, stride_b, stride_c = strides[main], strides[second], strides[third]
-    b_step, c_step = slope[second] / slope[main], slope[third] / slope[main]
-    b_zero, c_zero = start[second] - b_step * start[main], start[third] - c_step * start[main]
+    b_zero, b_step = across(start, slope, main, second)
+    c_zero, c_step = across(start, slope, main, third)
     low, high = start[main] + slope[main] * enter, start[main] + slope[main] * leave
     if low > high:
         low, high = high, low

@@ -17,6 +17,7 @@ import numba
 import numpy as np
 
 from ixgs_ros.geometry.view import View
+from ixgs_ros.simulation.rays import across, clip
 from ixgs_ros.volume.grid import VoxelGrid
 
 # Edge in pixels of the tiles that are cast together; measured: 30 % faster than row by row.
@@ -85,9 +86,9 @@ def _cast(flat: np.ndarray, size: np.ndarray, index_from_source: np.ndarray,
           intrinsics: np.ndarray, rays: int, image: np.ndarray) -> None:
     """Fill ``image`` tile by tile: rays of a tile meet the same voxels while these are cached."""
     height, width = image.shape
-    across = (width + TILE - 1) // TILE
-    for tile in numba.prange(across * ((height + TILE - 1) // TILE)):
-        top, left = tile // across * TILE, tile % across * TILE
+    tiles = (width + TILE - 1) // TILE  # in a row
+    for tile in numba.prange(tiles * ((height + TILE - 1) // TILE)):
+        top, left = tile // tiles * TILE, tile % tiles * TILE
         for row in range(top, min(top + TILE, height)):
             for column in range(left, min(left + TILE, width)):
                 image[row, column] = _pixel(flat, size, index_from_source, intrinsics, rays,
@@ -116,20 +117,9 @@ def _ray(flat: np.ndarray, size: np.ndarray, index_from_source: np.ndarray,
     """Return the line integral along the ray of pixel (u, v): 1/m times metres."""
     x = (u - intrinsics[2]) / intrinsics[0]
     y = (v - intrinsics[3]) / intrinsics[1]
-    # In index space the ray is start + depth * slope; depth counts along the principal ray.
     start = index_from_source[:, 3]
     slope = (index_from_source[:, 0] * x + index_from_source[:, 1] * y + index_from_source[:, 2])
-    enter, leave = 0.0, np.inf
-    main = 0
-    for axis in range(3):
-        if abs(slope[axis]) > abs(slope[main]):
-            main = axis
-        if abs(slope[axis]) > 1e-12:
-            a = (-0.5 - start[axis]) / slope[axis]
-            b = (size[axis] - 0.5 - start[axis]) / slope[axis]
-            enter, leave = max(enter, min(a, b)), min(leave, max(a, b))
-        elif start[axis] < -0.5 or start[axis] > size[axis] - 0.5:
-            return 0.0
+    enter, leave, main = clip(start, slope, size)
     if enter >= leave:
         return 0.0
     metres_per_depth = math.sqrt(x * x + y * y + 1.0)
@@ -147,8 +137,8 @@ def _slabs(flat: np.ndarray, size: np.ndarray, start: np.ndarray, slope: np.ndar
     second, third = (main + 1) % 3, (main + 2) % 3
     strides = (1, size[0], size[0] * size[1])
     stride, stride_b, stride_c = strides[main], strides[second], strides[third]
-    b_step, c_step = slope[second] / slope[main], slope[third] / slope[main]
-    b_zero, c_zero = start[second] - b_step * start[main], start[third] - c_step * start[main]
+    b_zero, b_step = across(start, slope, main, second)
+    c_zero, c_step = across(start, slope, main, third)
     low, high = start[main] + slope[main] * enter, start[main] + slope[main] * leave
     if low > high:
         low, high = high, low

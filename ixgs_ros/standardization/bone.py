@@ -12,6 +12,7 @@ import numpy as np
 from ixgs_ros.geometry import RigidTransform, View
 from ixgs_ros.parameters import ParameterError
 from ixgs_ros.shot import Shot
+from ixgs_ros.standardization.network import SHIPPED
 from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Code, Refusal
 
@@ -30,7 +31,7 @@ class BoneStandardizer:
 
     def __init__(self, weights: str = '') -> None:
         try:
-            from ixgs_ros.standardization.network.inference import BoneNetwork, SHIPPED
+            from ixgs_ros.standardization.network.inference import BoneNetwork
         except ImportError as error:
             raise ParameterError('mode: the network needs torch and safetensors; expected them '
                                  f'installed, or the mode physics: {error}') from error

@@ -72,7 +72,7 @@ def test_no_callback_is_held_up_while_the_model_is_refined(ros):
     ros.spin_for(2.0)
     computing = np.diff(beats)
 
-    assert len(volumes) > 5
+    assert len(volumes) > 2
     shares = (50, 90, 98)
     found, suffered = (np.percentile(gaps, shares) for gaps in (computing, waiting))
     print(f'gaps of {1e3 * found} ms while computing, {1e3 * suffered} ms while another does')

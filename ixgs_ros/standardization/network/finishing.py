@@ -22,7 +22,7 @@ from ixgs_ros.standardization.network.inference import BoneNetwork
 from ixgs_ros.standardization.network.training import Trainer
 from ixgs_ros.standardization.network.weights import Weights
 
-GATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+GATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # The gate may cost this much relative L1, for the bone that it does not let invent.
 ALLOWED = 0.02
 # Shots that the domain and the gate are found on.

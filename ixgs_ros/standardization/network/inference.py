@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from ixgs_ros.geometry.view import View
+from ixgs_ros.standardization.network import SHIPPED
 from ixgs_ros.standardization.network.inputs import channels_of, padded, scale_to_network, Scaled
 from ixgs_ros.standardization.network.weights import load_weights, Weights
 
-SHIPPED = Path(__file__).with_name('bone.safetensors')
 # Below this line integral there is no body to speak of and no share is taken.
 LEAST_BODY = 0.02
 

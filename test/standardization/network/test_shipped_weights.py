@@ -10,8 +10,9 @@ from ixgs_ros.simulation.materials import body_of
 from ixgs_ros.simulation.pair_making import draw_isocentres, draw_view
 from ixgs_ros.simulation.phantom import lumbar_phantom
 from ixgs_ros.simulation.physics import draw_physics, expose_shot
+from ixgs_ros.standardization.network import SHIPPED
 from ixgs_ros.standardization.network.evaluation import relative_l1
-from ixgs_ros.standardization.network.inference import BoneNetwork, SHIPPED
+from ixgs_ros.standardization.network.inference import BoneNetwork
 from ixgs_ros.standardization.physics_bone import physics_bone
 
 VIEWS, SIZE = 8, 128
