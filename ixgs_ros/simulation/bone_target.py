@@ -65,6 +65,12 @@ class Anatomy:
     body: np.ndarray
 
 
+def ramp(hu: np.ndarray) -> np.ndarray:
+    """Return which share of bony tissue of these Hounsfield units is bone, in [0, 1]."""
+    low, high = RAMP_HU
+    return np.clip((hu - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+
+
 def bone_share(ct: Ct, anatomy: Anatomy | None = None) -> np.ndarray:
     """Return how much of each voxel's attenuation is bone, (z, y, x) float32 in [0, 1].
 
@@ -73,8 +79,7 @@ def bone_share(ct: Ct, anatomy: Anatomy | None = None) -> np.ndarray:
         anatomy: that of the CT if it is known already.
     """
     anatomy = find_anatomy(ct) if anatomy is None else anatomy
-    low, high = RAMP_HU
-    share = np.clip((ct.hu - low) / np.float32(high - low), 0.0, 1.0)
+    share = ramp(ct.hu)
     share[~anatomy.bone | (ct.hu > METAL_HU)] = 0.0
     return share
 

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from ixgs_ros.simulation.attenuation import attenuation, hounsfield
 from ixgs_ros.simulation.bodies import deformation, draw_body, implants, open_sources, tissue
 from ixgs_ros.simulation.bodies.fields import bone_points, box_of, points_of
 from ixgs_ros.simulation.bodies.procedural import procedural_body
 from ixgs_ros.simulation.bodies.template import template_of
 from ixgs_ros.simulation.bodies.warping import warped
+from ixgs_ros.simulation.bone_target import ramp
 from ixgs_ros.simulation.ct import Ct
-from ixgs_ros.simulation.materials import Body, reference_attenuation
+from ixgs_ros.simulation.materials import Body, densities, reference_attenuation
 
 VOXEL = 0.004
 CENTER = np.array([0.01, -0.02, 0.03])
@@ -116,6 +118,18 @@ def test_osteoporosis_takes_mineral_and_the_target_follows(body):
     full = body.densities[1] > 399.0
     assert new.bone[full] == pytest.approx(reference_attenuation(new.densities)[full], rel=1e-4)
     assert 0.6 < new.bone.sum() / body.bone.sum() < 1.0
+
+
+@pytest.mark.parametrize('factor', [0.5, 0.8, 1.5])
+def test_the_target_of_other_densities_is_that_of_their_hounsfield_units(factor):
+    hu = np.linspace(90.0, 600.0, 64, dtype=np.float32).reshape(4, 4, 4)
+    marrow = Body(densities(hu, hu > 100.0), ramp(hu) * (hu > 100.0) * attenuation(hu), np.eye(4))
+    new = tissue.with_bone_density(marrow, factor)
+    inside = marrow.densities[1] > 0.0
+    found = hounsfield(reference_attenuation(new.densities))
+    assert found[inside] == pytest.approx(70.0 + factor * (hu[inside] - 70.0), abs=0.5)
+    assert new.bone[inside] == pytest.approx((ramp(found) * attenuation(found))[inside], abs=1e-3)
+    assert not new.bone[~inside].any()
 
 
 def test_soft_tissue_varies_and_bone_does_not(body):

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from ixgs_ros.simulation.attenuation import attenuation
-from ixgs_ros.simulation.bone_target import RAMP_HU
+from ixgs_ros.simulation.bone_target import ramp
 from ixgs_ros.simulation.materials import Body, densities
 from ixgs_ros.simulation.shapes import Points
 
@@ -21,9 +21,8 @@ def soft(hu: float, iodine: float = 0.0) -> np.ndarray:
 def bony(hu: float) -> np.ndarray:
     """Return the channels of bone, with the target as :mod:`bone_target` defines it."""
     values = np.full((1, 1, 1), hu, dtype=np.float32)
-    share = np.clip((hu - RAMP_HU[0]) / (RAMP_HU[1] - RAMP_HU[0]), 0.0, 1.0)
     materials = densities(values, np.ones((1, 1, 1), dtype=bool)).reshape(4)
-    return np.append(materials, share * attenuation(values)).astype(np.float32)
+    return np.append(materials, ramp(values) * attenuation(values)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
+from ixgs_ros.simulation.attenuation import hounsfield
 from ixgs_ros.simulation.bodies.fields import points_of
+from ixgs_ros.simulation.bone_target import ramp
 from ixgs_ros.simulation.materials import (
     Body,
     MINERAL_DENSITY,
@@ -22,17 +24,28 @@ WATER, MINERAL, IODINE, METAL = range(4)
 def with_bone_density(body: Body, factor: float) -> Body:
     """Return a body with ``factor`` times the mineral: osteoporosis below 1.
 
-    Water takes the place of what is lost. The target keeps its share of each voxel: what was bone
-    stays bone, of another attenuation.
+    Water takes the place of what is lost. The target follows the definition: marrow that becomes
+    thinner than the ramp is bone no more, marrow that becomes denser is. The change of the ramp is
+    taken at the voxel's own Hounsfield units, so that a voxel that a thin cortex fills in part
+    keeps what it had.
     """
     densities = body.densities.copy()
-    before = reference_attenuation(body.densities)
     change = (factor - 1.0) * body.densities[MINERAL]
     densities[MINERAL] += change
     densities[WATER] -= change * np.float32(WATER_DENSITY / MINERAL_DENSITY)
     np.maximum(densities[WATER], 0.0, out=densities[WATER])
-    ratio = reference_attenuation(densities) / np.maximum(before, 1e-6)
-    return replace(body, densities=densities, bone=body.bone * ratio)
+    before, after = _bony_attenuation(body.densities), _bony_attenuation(densities)
+    share = body.bone / np.maximum(before, 1e-6) + ramp(hounsfield(after)) - ramp(
+        hounsfield(before))
+    bone = np.where(body.densities[MINERAL] > 0.0, np.clip(share, 0.0, 1.0) * after, body.bone)
+    return replace(body, densities=densities, bone=bone)
+
+
+def _bony_attenuation(densities: np.ndarray) -> np.ndarray:
+    """Return the attenuation (z, y, x) of water and mineral, 1/m: bone without contrast medium."""
+    bony = densities.copy()
+    bony[IODINE:] = 0.0
+    return reference_attenuation(bony)
 
 
 def with_soft_density(body: Body, rng: np.random.Generator, spread: float) -> Body:

@@ -10,6 +10,11 @@ from ixgs_ros.simulation.bodies.implants import draw_implants
 from ixgs_ros.simulation.bodies.warping import warped
 from ixgs_ros.simulation.materials import Body
 
+# Mineral of bone against that of the body it is made from. Trabecular bone of L1 has 80 HU on
+# average at 90 years and 255 at 20 (Pickhardt et al., Ann. Intern. Med. 158, 2013), with a spread
+# of a quarter at any age.
+BONE_DENSITY = (0.5, 1.8)
+
 
 def varied_shape(body: Body, rng: np.random.Generator) -> Body:
     """Return a body of another size and posture, at times crooked, mirrored or fractured."""
@@ -32,7 +37,7 @@ def varied_shape(body: Body, rng: np.random.Generator) -> Body:
 
 def varied_tissue(body: Body, rng: np.random.Generator) -> Body:
     """Return a body of other densities, with or without contrast medium, gas, fat, metal."""
-    body = tissue.with_bone_density(body, rng.uniform(0.55, 1.35))
+    body = tissue.with_bone_density(body, np.exp(rng.uniform(*np.log(BONE_DENSITY))))
     body = tissue.with_soft_density(body, rng, rng.uniform(0.0, 0.04))
     contrast = rng.uniform()
     if contrast < 0.45:

@@ -1,4 +1,4 @@
-"""Bodies that were not cast: the bone of a shot made denser or thinner, or laid over another's.
+"""Bodies that were not cast: the bone of a shot laid over another's.
 
 Areas of materials along rays add up, so what is changed here is still the shot of a body. A
 network that knew a few bodies only would learn how much bone goes with which outline; with these
@@ -16,16 +16,6 @@ from ixgs_ros.simulation.materials import MASS_ATTENUATION, MINERAL_DENSITY, WAT
 
 # Mineral takes the place of the same volume of water.
 DISPLACED = WATER_DENSITY / MINERAL_DENSITY
-PER_MINERAL = MASS_ATTENUATION['mineral'] - MASS_ATTENUATION['water'] * DISPLACED
-
-
-def with_density(shot: MaterialShot, factor: float) -> MaterialShot:
-    """Return the shot of the same body with ``factor`` times the mineral in its bone."""
-    more = np.float32(factor - 1.0) * shot.areas[1]
-    areas = shot.areas.copy()
-    areas[0] = np.maximum(areas[0] - DISPLACED * more, 0.0)
-    areas[1] += more
-    return replace(shot, areas=areas, bone=np.maximum(shot.bone + PER_MINERAL * more, 0.0))
 
 
 def with_bone_of(shot: MaterialShot, other: MaterialShot) -> MaterialShot:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ixgs_ros.simulation.material_shot import MaterialShot
-from ixgs_ros.standardization.network.augmentation import with_bone_of, with_density
+from ixgs_ros.standardization.network.augmentation import with_bone_of
 from ixgs_ros.standardization.network.config import (
     AugmentationConfig,
     NetworkConfig,
@@ -91,8 +91,6 @@ class ExposedShots:
             other = self._shots[self._indices[int(rng.integers(len(self)))]]
             if other.bone.shape == shot.bone.shape:
                 shot = with_bone_of(shot, other)
-        if self._augmentation.density > 0.0:
-            shot = with_density(shot, (1.0 + self._augmentation.density) ** rng.uniform(-1, 1))
         return shot
 
 

@@ -68,7 +68,7 @@ class Trainer:
         mask = channels[:, -1:]
         for group in self.optimizer.param_groups:
             group['lr'] = one_cycle(progress, self.config.learning_rate)
-        bone, logit = self.generator(channels)
+        bone, logit = self._generated(channels)
         terms = generator_terms(bone, logit, truth, mask, self.config.loss)
         if self.discriminator is not None:
             self._train_discriminator(channels, bone.detach(), truth * mask)
@@ -81,6 +81,13 @@ class Trainer:
         self.step += 1
         self._update_average()
         return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _generated(self, channels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return bone and presence, float32 whatever the convolutions were done in."""
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == 'bfloat16'):
+            bone, logit = self.generator(channels)
+        return bone.float(), logit.float()
 
     def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return (torch.from_numpy(batch.channels).to(self.device),
