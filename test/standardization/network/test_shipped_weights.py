@@ -59,5 +59,6 @@ def test_most_shots_of_a_body_are_known_and_what_is_no_shot_is_not(network, shot
     assert np.mean(known) >= 0.75
     view, everywhere = shots[0][0].view, np.ones((SIZE, SIZE), bool)
     bright = shots[0][1].line_integrals
-    for nonsense in (np.zeros((SIZE, SIZE)), np.full((SIZE, SIZE), 9.0), -bright):
+    negative = -np.log(np.maximum(1.0 - np.exp(-np.maximum(bright, 0.0)), 1e-4))
+    for nonsense in (np.zeros((SIZE, SIZE)), np.full((SIZE, SIZE), 9.0), -bright, negative):
         assert network.standardize(nonsense.astype(np.float32), everywhere, view).reason
