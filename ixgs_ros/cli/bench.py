@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 from pathlib import Path
+import sys
 
 from ixgs_ros.cli.errors import CliError
 
@@ -37,5 +38,6 @@ def run(args: argparse.Namespace) -> int:
     if spec is None or spec.loader is None:
         raise CliError(f'cannot load {paths[args.name]}')
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module     # dataclasses look their module up
     spec.loader.exec_module(module)
     return int(module.main(args.arguments))
