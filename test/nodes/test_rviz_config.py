@@ -43,8 +43,9 @@ def manager():
 
 @pytest.fixture(scope='module')
 def stage():
-    with theatre.running(['reconstructor', 'navigator'],
-                         {'reconstructor': balls.PARAMETERS}) as running:
+    """The nodes that show something where the standardizer's mode is both."""
+    nodes = ['reconstructor', 'reconstructor_attenuation', 'navigator']
+    with theatre.running(nodes, dict.fromkeys(nodes[:2], balls.PARAMETERS)) as running:
         yield running
 
 
@@ -77,6 +78,21 @@ def test_all_that_stock_rviz_can_show_is_in_the_file(manager, stage):
         if kinds[0] in TYPES.values() and not name.endswith('/data') \
                 and node.count_publishers(name):
             assert name in shown
+
+
+def test_the_second_model_has_the_first_ones_displays_switched_off(manager):
+    """It runs in mode both only; what is beside it stays as it was."""
+    first, second = ({display['Topic']['Value'].split('/')[-1]: display
+                      for display in displays(manager)
+                      if display['Topic']['Value'].startswith(f'/carm/{node}/')}
+                     for node in ('reconstructor', 'reconstructor_attenuation'))
+    assert first.keys() == second.keys() == {'gaussians', 'markers'}
+    own = {'Name', 'Enabled', 'Value', 'Topic'}
+    for name, display in second.items():
+        assert not display['Enabled'] and not display['Value'] and first[name]['Enabled']
+        assert 'attenuation' in display['Name']
+        assert {key: value for key, value in display.items() if key not in own} == {
+            key: value for key, value in first[name].items() if key not in own}
 
 
 def test_a_click_in_rviz_moves_the_crosshair(manager, stage):
