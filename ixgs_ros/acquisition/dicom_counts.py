@@ -85,24 +85,29 @@ def meaning_of(dataset: Any) -> Meaning:
     return Meaning(logarithmic, displayed, _bright_is_air(dataset, radiograph), linear)
 
 
-def convert(dataset: Any, stored: np.ndarray) -> Converted:
+def convert(dataset: Any, stored: np.ndarray, air_counts: float = 0.0) -> Converted:
     """Return the line integrals of one frame.
 
     Args:
         dataset: what the file says of it.
         stored: (H, W) integers, as stored.
+        air_counts: stored value where nothing absorbs, for images that show no air; 0 = unknown.
 
     Raises:
         Refusal: NO_SIGNAL where the image is constant or dark, SATURATED where too much is white.
+        ValueError: ``air_counts`` cannot be stored.
     """
     meaning = meaning_of(dataset)
     intensity = relative_intensity(dataset, stored, meaning)
     # The white of a display image is often air that the window clipped.
-    config = PhysicsConfig(full_scale=1.0, max_saturated=0.3 if meaning.physical else 1.0)
+    config = PhysicsConfig(full_scale=1.0, max_saturated=0.3 if meaning.physical else 1.0,
+                           air_counts=_known_air(dataset, air_counts, meaning))
     assumptions = [] if meaning.physical else [_assumption(meaning)]
     try:
         image = counts_to_line_integrals(intensity, config)
     except Refusal:
+        if air_counts > 0:
+            raise
         air = _assumed_air(intensity)
         image = counts_to_line_integrals(intensity, replace(config, air_counts=air))
         assumptions.append(f'no air is seen beside the body: the {AIR_QUANTILE:.0%} quantile of '
@@ -188,6 +193,22 @@ def _windowed(values: np.ndarray, center: float, width: float, function: str) ->
 def _first(value: Any) -> float:
     """Return the first of one or several windows' values."""
     return float(value[0] if isinstance(value, Sequence) else value)
+
+
+def _known_air(dataset: Any, air_counts: float, meaning: Meaning) -> float:
+    """Return the unattenuated signal relative to the full scale; 0 if it is unknown."""
+    if air_counts == 0:
+        return 0.0
+    low, high = _stored_range(dataset)
+    if not low <= air_counts <= high:
+        raise ValueError(f'expected air_counts among the stored values, {low} to {high}, got '
+                         f'{air_counts:g}')
+    stored = np.full((1, 1), round(air_counts), dtype=np.int64)
+    air = float(relative_intensity(dataset, stored, meaning)[0, 0])
+    if air == 0.0:
+        raise ValueError(f'expected air_counts as a stored value that is bright, got '
+                         f'{air_counts:g}, which this image shows as black')
+    return air
 
 
 def _assumed_air(intensity: np.ndarray) -> float:

@@ -46,8 +46,12 @@ class DicomFrame:
     assumptions: tuple[str, ...] = ()
 
 
-def read_shots(path: str | Path) -> Iterator[DicomFrame]:
+def read_shots(path: str | Path, air_counts: float = 0.0) -> Iterator[DicomFrame]:
     """Read a file frame by frame, so that a long cine never lies in memory as a whole.
+
+    Args:
+        path: of the file.
+        air_counts: stored value where nothing absorbs, for images that show no air; 0 = unknown.
 
     Raises:
         DicomError: the file cannot be used, or a frame is damaged.
@@ -59,7 +63,7 @@ def read_shots(path: str | Path) -> Iterator[DicomFrame]:
             geometry = geometry_of(dataset, index)
             frame = DicomFrame(index + 1, count, geometry)
             try:
-                converted = convert(dataset, stored)
+                converted = convert(dataset, stored, air_counts)
             except Refusal as refusal:
                 yield replace(frame, refusal=refusal.verdict)
                 continue

@@ -3,6 +3,12 @@
 Shots are exposed anew at every step with physics drawn at random; a source that is excluded is
 not trained on and is what the figures at the end are of. The weights go to FILE, the state to
 FILE.checkpoint (for --resume), pictures of samples beside it.
+
+Pairs of one's own: DIR/real holds shots (.npy line integrals, .png counts, .dcm), DIR/pairs.json
+says what their pixels are. What a shot is to become is the image of its name in DIR/drr; where
+there is none, its bone is rendered from the CT that pairs.json names ("ct"), at the shot's K and
+pose in DIR/views.json. docs/standardization-network.md lists all keys. Rendered bone is kept in
+DIR/prepared, with pictures that show whether it lies on the shot's bone: look at them first.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ixgs_ros.cli.errors import CliError, ExitCode
-from ixgs_ros.cli.progress import say
+from ixgs_ros.cli.progress import Counter, say
 from ixgs_ros.cli.settings import parse_setting
 
 
@@ -21,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument('--pool', type=Path, metavar='DIR', help='shots that make-pairs made')
     data.add_argument('--pairs', type=Path, metavar='DIR',
-                      help='pairs of real shots and bone DRRs: DIR/real, DIR/drr, DIR/pairs.json')
+                      help='real shots in DIR/real with the bone that they should become: DRRs in '
+                      'DIR/drr, or rendered from a CT at the poses in DIR/views.json; '
+                      'DIR/pairs.json says the rest (see above)')
     parser.add_argument('--exclude-source', action='append', default=[], metavar='NAME',
                         help='do not train on this source of the pool, evaluate on it; repeatable')
     parser.add_argument('--licence', action='append', default=[], metavar='NAME=TEXT',
@@ -86,10 +94,13 @@ def open_data(args: argparse.Namespace, augmentation: Any) -> Any:
             raise CliError(f'--licence {text}: expected NAME=TEXT')
         licences[name] = licence
     try:
-        return (from_pairs(args.pairs) if args.pool is None
+        data = (from_pairs(args.pairs, Counter) if args.pool is None
                 else from_pool(args.pool, args.exclude_source, licences, augmentation))
     except ValueError as error:
         raise CliError(str(error)) from error
+    for note in data.notes:
+        say(note)
+    return data
 
 
 def train(args: argparse.Namespace, config: Any, data: Any) -> None:

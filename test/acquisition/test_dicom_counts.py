@@ -114,3 +114,20 @@ def test_black_and_constant_images_are_refused():
         with pytest.raises(Refusal) as caught:
             found(dataset(pixels))
         assert caught.value.verdict.code is Code.NO_SIGNAL
+
+
+@pytest.mark.parametrize('inverted', [False, True])
+def test_known_air_counts_where_no_air_is_seen(inverted):
+    y = line_integrals()[:, 28:92]
+    stored = counts(12, y)
+    air = float(np.rint(0.8 * 4095))
+    if inverted:
+        stored, air = 4095 - stored, 4095 - air
+    data = dataset(stored, PixelIntensityRelationship='LIN',
+                   PixelIntensityRelationshipSign=-1 if inverted else 1)
+    assert 'no air is seen' in convert(data, stored).assumptions[0]
+    known = convert(data, stored, air)
+    assert known.assumptions == () and not known.image.air_visible
+    np.testing.assert_allclose(known.image.line_integrals, y, atol=0.02)
+    with pytest.raises(ValueError, match='0 to 4095, got 5000'):
+        convert(data, stored, 5000.0)

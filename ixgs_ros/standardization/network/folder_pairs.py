@@ -1,63 +1,127 @@
-"""Pairs of one's own: a folder of real shots and one of the bone that they should become.
+"""Pairs of one's own: a folder of real shots, and the bone that they should become.
 
-``FOLDER/real/NAME.EXT`` and ``FOLDER/drr/NAME.EXT`` belong together and have the same size; the
-DRR is that of the bone-only CT at the same pose. ``FOLDER/pairs.json`` says what the pixels are:
+``FOLDER/real/NAME.EXT`` is a real shot. What it should become is ``FOLDER/drr/NAME.EXT``, an image
+of the same size and pose of the bone alone; or, where there is none, it is rendered from a CT at
+the shot's pose in ``FOLDER/views.json`` (see folder_views). ``FOLDER/pairs.json`` says the rest:
 
-- ``focal_px``: focal length in pixels (SDD over pixel pitch), of all images; required.
-- ``air_counts``: counts where nothing absorbs, for real PNG and DICOM images.
-- ``drr_per_count``: line integral per stored unit, for DRRs as PNG.
+- ``ct``: the CT, a path relative to FOLDER or an absolute one; for shots without a DRR.
+- ``focal_px``: focal length in pixels (SDD over pixel pitch) of the shots that have no view.
+- ``air_counts``: what a pixel reads where nothing absorbs; required for real PNG images, used for
+  DICOM where no air is seen.
+- ``drr_per_count``: line integral per stored unit, for DRRs as PNG or DICOM.
 - ``licence``: licence and attribution, which is written into the weights.
 
-``.npy`` holds line integrals in both folders. ``.png`` (8 or 16 bits) and ``.dcm`` hold linear
-detector counts in ``real``, bright where nothing absorbs: ``L = -ln(counts / air_counts)``, masked
-where the counts are 0 or the largest the format can hold.
+``.npy`` holds line integrals in both folders. ``.png`` (8 or 16 bits) in ``real`` holds linear
+detector counts, bright where nothing absorbs: ``L = -ln(counts / air_counts)``, masked where the
+counts are 0 or the largest the format can hold. ``.dcm`` in ``real`` is a DICOM image or cine as
+``./ixgs standardize`` takes, and becomes what that makes of it, not flipped.
+
+What is rendered or read from DICOM is made when the folder is opened, and kept in
+``FOLDER/prepared`` as long as all that it was made from stays the same.
 """
 
 from __future__ import annotations
 
-import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import pydicom
 
+from ixgs_ros.simulation.ct import CtError
+from ixgs_ros.standardization.network.ct_bone import CtBone
 from ixgs_ros.standardization.network.dataset import Example
+from ixgs_ros.standardization.network.folder_images import (
+    kind,
+    KINDS,
+    names_of,
+    read_drr,
+    read_real,
+    RealImage,
+)
+from ixgs_ros.standardization.network.folder_settings import PairsError, PairsSettings
+from ixgs_ros.standardization.network.folder_views import read_views, ShotView, VIEWS
+from ixgs_ros.standardization.network.kept_pairs import file_digest, KeptPairs, key_of, Pair
 
 SETTINGS = 'pairs.json'
-KINDS = ('.npy', '.png', '.dcm')
+KEPT = 'prepared'
 # Deviation of the exposure that is drawn for every use of a shot, as a line integral.
 EXPOSURE_SD = 0.1
 
+# Opened with what is done and how many there are, it is told how many are done.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
-class PairsError(ValueError):
-    """The folder or a file of it is not what was expected."""
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Where a pair comes from.
+
+    Args:
+        name: of the shot.
+        real: its file.
+        frame: its number in that file, from 1.
+        drr: the file of its bone; None if that is rendered.
+        view: where it was taken, if the folder says so.
+    """
+
+    name: str
+    real: Path
+    frame: int
+    drr: Path | None
+    view: ShotView | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the pair takes work to make, and is kept."""
+        return self.drr is None or kind(self.real) == '.dcm'
 
 
 class FolderPairs:
     """Examples from a folder of pairs.
 
     Args:
-        folder: with ``real/``, ``drr/`` and ``pairs.json``.
+        folder: with ``real/``, ``pairs.json``, and ``drr/`` or ``views.json`` or both.
+        progress: told of what takes a while.
 
     Raises:
-        PairsError: a part is missing, or names do not pair; says which.
+        PairsError: a part is missing, names do not pair, a shot is refused, or its pose does not
+            see the CT's bone; says which.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, progress: Progress | None = None) -> None:
         folder = Path(folder)
-        self._settings = _settings(folder / SETTINGS)
-        self._pairs = _pairs(folder)
+        self._settings = PairsSettings(folder / SETTINGS)
+        self._entries = _entries(folder)
+        self._kept = KeptPairs(folder / KEPT)
+        ct = self._open_ct(folder)
+        self._ct_digest = None if ct is None else ct.digest
+        self._prepare(ct, progress or _silent)
 
     @property
     def licence(self) -> str:
         """Licence and attribution of the pairs, as the folder says."""
-        return str(self._settings.get('licence', ''))
+        return self._settings.licence
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What is to be written into the weights, as JSON values."""
+        rendered = sum(entry.drr is None for entry in self._entries)
+        ct = {} if self._ct_digest is None else {'ct_sha256': self._ct_digest}
+        return {'shots': {'pairs': len(self)}, 'rendered': rendered, **ct}
+
+    @property
+    def assumptions(self) -> dict[str, int]:
+        """Sentences on what files do not tell, with the number of shots that each is about."""
+        return dict(Counter(text for entry in self._entries if entry.kept
+                            for text in self._kept.assumptions(entry.name)))
 
     def __len__(self) -> int:
         """Return how many pairs there are."""
-        return len(self._pairs)
+        return len(self._entries)
 
     def example(self, index: int, rng: np.random.Generator) -> Example:
         """Return a pair, with an exposure that ``rng`` draws.
@@ -65,81 +129,134 @@ class FolderPairs:
         Raises:
             PairsError: a file cannot be read, or the sizes differ.
         """
-        real, drr = self._pairs[index]
-        line_integrals, mask = self._line_integrals(real)
-        bone = _read(drr).astype(np.float32)
-        if drr.suffix != '.npy':
-            bone = bone * self._number('drr_per_count', drr)
-        if bone.shape != line_integrals.shape or not np.isfinite(bone).all() or bone.min() < 0.0:
-            raise PairsError(f'{drr}: expected finite line integrals of at least 0, of shape '
-                             f'{line_integrals.shape} as {real.name}, got {bone.shape}')
-        shifted = line_integrals + np.float32(rng.normal(0.0, EXPOSURE_SD))
-        return Example(np.where(mask, shifted, 0.0).astype(np.float32), mask,
-                       bone.astype(np.float32), self._number('focal_px', real))
+        entry = self._entries[index]
+        pair = self._kept.load(entry.name) if entry.kept else self._read(entry)
+        shifted = pair.line_integrals + np.float32(rng.normal(0.0, EXPOSURE_SD))
+        focal = (self._settings.number('focal_px', entry.real.name) if entry.view is None
+                 else entry.view.focal)
+        return Example(np.where(pair.mask, shifted, 0.0).astype(np.float32), pair.mask,
+                       pair.bone, focal)
 
-    def _line_integrals(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        pixels = _read(path)
-        if path.suffix == '.npy':
-            mask = np.isfinite(pixels)
-            return np.where(mask, pixels, 0.0).astype(np.float32), mask
-        mask = (pixels > 0) & (pixels < np.iinfo(pixels.dtype).max)
-        counts = np.where(mask, pixels, 1).astype(np.float64)
-        air = self._number('air_counts', path)
-        return np.where(mask, -np.log(counts / air), 0.0).astype(np.float32), mask
+    def _open_ct(self, folder: Path) -> CtBone | None:
+        """Return the CT if a shot needs it; check that each that does has a pose."""
+        rendered = [entry for entry in self._entries if entry.drr is None]
+        if not rendered:
+            return None
+        path, views = self._settings.ct, folder / VIEWS
+        if path is None:
+            raise PairsError(f'{folder}: expected files of the same names ({", ".join(KINDS)}) in '
+                             f'real/ and drr/, but {rendered[0].name} is in one only; or ct in '
+                             f'{SETTINGS} and poses in {VIEWS}, to render its bone')
+        lacking = next((entry for entry in rendered if entry.view is None), None)
+        if lacking is not None:
+            raise PairsError(f'{views}: expected a pose of {lacking.name} ({lacking.real.name}), '
+                             'which has no image in drr/, or null to leave it out; got '
+                             + ('none of it' if views.exists() else 'no such file'))
+        try:
+            return CtBone(path)
+        except CtError as error:
+            raise PairsError(f'{folder / SETTINGS}: ct: {error}') from error
 
-    def _number(self, name: str, path: Path) -> float:
-        value = self._settings.get(name)
-        if not isinstance(value, (int, float)) or not 0.0 < value < 1e9:
-            raise PairsError(f'{SETTINGS}: {path.name} needs {name} as a positive number, got '
-                             f'{value!r}')
-        return float(value)
+    def _prepare(self, ct: CtBone | None, progress: Progress) -> None:
+        """Make the pairs that are to be kept and are not there, or not as they should be."""
+        keys = {entry.name: self._key(entry) for entry in self._entries if entry.kept}
+        stale = [entry for entry in self._entries
+                 if entry.kept and not self._kept.holds(entry.name, keys[entry.name])]
+        if not stale:
+            return
+        with progress('preparing pairs', len(stale)) as count:
+            for done, (entry, image) in enumerate(self._images(stale), start=1):
+                self._kept.keep(entry.name, keys[entry.name], self._pair(entry, image, ct))
+                count(done)
+
+    def _images(self, entries: list[Entry]) -> Iterator[tuple[Entry, RealImage]]:
+        """Read the real shots; the frames of a cine one after the other."""
+        for path, group in groupby(entries, key=lambda entry: entry.real):
+            wanted = {entry.frame: entry for entry in group}
+            for number, image in read_real(path, wanted, self._settings):
+                yield wanted[number], image
+
+    def _read(self, entry: Entry) -> Pair:
+        """Return a pair of files that take no work."""
+        return self._pair(entry, next(image for _, image in self._images([entry])), None)
+
+    def _pair(self, entry: Entry, image: RealImage, ct: CtBone | None) -> Pair:
+        """Return a real shot with its bone, of the same size."""
+        if entry.drr is None:
+            assert ct is not None
+            return _rendered(entry, image, ct)
+        bone = read_drr(entry.drr, self._settings)
+        if bone.shape != image.mask.shape:
+            raise PairsError(f'{entry.drr}: expected an image of shape {image.mask.shape} as '
+                             f'{entry.real.name}, got {bone.shape}')
+        return Pair(image.line_integrals, image.mask, bone, image.assumptions)
+
+    def _key(self, entry: Entry) -> str:
+        """Return the digest of all that a pair is made from."""
+        settings, name = self._settings, entry.real.name
+        made_from: dict[str, Any] = {
+            'real': file_digest(entry.real), 'kind': kind(entry.real), 'frame': entry.frame,
+            'air_counts': settings.optional('air_counts', name)}
+        if entry.drr is not None:
+            made_from |= {'drr': file_digest(entry.drr), 'drr_kind': kind(entry.drr),
+                          'drr_per_count': settings.optional('drr_per_count', name)}
+        else:
+            assert entry.view is not None
+            made_from |= {'ct': self._ct_digest, 'view': entry.view.description()}
+        return key_of(made_from)
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _rendered(entry: Entry, image: RealImage, ct: CtBone) -> Pair:
+    """Return a real shot, as seen from the source, with the CT's bone at its pose."""
+    assert entry.view is not None
+    turn = entry.view.turn
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise PairsError(f'{path}: expected JSON that says what the pixels are, with at least '
-                         f'focal_px ({error})') from error
-    if not isinstance(values, dict):
-        raise PairsError(f'{path}: expected a JSON object, got {values!r}')
-    return values
+        bone = ct.render(entry.view.view(image.mask.shape))
+    except CtError as error:
+        raise PairsError(str(error)) from error
+    except ValueError as error:
+        raise PairsError(f'{VIEWS}: {entry.name} ({entry.real.name}): {error}') from error
+    return Pair(turn.apply(image.line_integrals), turn.apply(image.mask), bone, image.assumptions)
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
-    sides = [{path.stem: path for path in sorted((folder / side).glob('*'))
-              if path.suffix in KINDS} for side in ('real', 'drr')]
-    single = sorted(sides[0].keys() ^ sides[1].keys())
-    if single or not sides[0]:
-        found = f'{single[0]} is in one only' if single else 'there are none'
-        raise PairsError(f'{folder}: expected files of the same names ({", ".join(KINDS)}) in '
-                         f'real/ and drr/, but {found}')
-    return [(sides[0][name], sides[1][name]) for name in sorted(sides[0])]
-
-
-def _read(path: Path) -> np.ndarray:
-    """Return the pixels (H, W) of a file.
+def _entries(folder: Path) -> list[Entry]:
+    """Return what pairs with what, sorted by file and frame; what is null in the views is not.
 
     Raises:
-        PairsError: it cannot be read, or holds no single grey image with linear pixels.
+        PairsError: there is no real shot, or none for a DRR.
     """
-    try:
-        if path.suffix == '.npy':
-            pixels = np.load(path, allow_pickle=False)
-        elif path.suffix == '.png':
-            pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        else:
-            dataset = pydicom.dcmread(path)
-            if dataset.PhotometricInterpretation != 'MONOCHROME2':
-                raise PairsError(f'{path}: expected MONOCHROME2 (bright where nothing absorbs), '
-                                 f'got {dataset.PhotometricInterpretation}')
-            pixels = dataset.pixel_array
-    except PairsError:
-        raise
-    except Exception as error:  # each reader raises kinds of its own
-        raise PairsError(f'{path}: cannot be read ({error})') from error
-    if pixels is None or pixels.ndim != 2 or pixels.dtype.kind not in 'uif':
-        raise PairsError(f'{path}: expected one grey image (H, W)')
-    if path.suffix != '.npy' and pixels.dtype.kind == 'f':
-        raise PairsError(f'{path}: expected whole numbers, got {pixels.dtype}')
-    return pixels
+    views = read_views(folder / VIEWS) if (folder / VIEWS).exists() else {}
+    drrs = _files(folder / 'drr')
+    shots = [(name, path, frame) for path in _files(folder / 'real').values()
+             for name, frame in names_of(path).items()]
+    names = Counter(name for name, _, _ in shots)
+    lonely = sorted(drrs.keys() - names.keys())
+    if lonely or not shots:
+        found = f'{lonely[0]} is in one only' if lonely else 'there are none'
+        raise PairsError(f'{folder}: expected files of the same names ({", ".join(KINDS)}) in '
+                         f'real/ and drr/, but {found}')
+    if max(names.values()) > 1:
+        raise PairsError(f'{folder}: expected one shot of a name in real/, got '
+                         f'{names.most_common(1)[0][0]} more than once')
+    entries = [Entry(name, path, frame, drrs.get(name), views.get(name))
+               for name, path, frame in shots if not (name in views and views[name] is None)]
+    if not entries:
+        raise PairsError(f'{folder / VIEWS}: expected a shot that is not null, got none')
+    return entries
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the images of a folder by their names without ending."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob('*')):
+        if kind(path) not in KINDS:
+            continue
+        if path.stem in found:
+            raise PairsError(f'{folder}: expected one file of a name, got '
+                             f'{found[path.stem].name} and {path.name}')
+        found[path.stem] = path
+    return found
+
+
+def _silent(text: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda done: None)

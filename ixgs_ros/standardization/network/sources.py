@@ -14,7 +14,7 @@ from ixgs_ros.simulation.physics import draw_physics, expose_shot
 from ixgs_ros.simulation.shot_pool import ShotPool
 from ixgs_ros.standardization.network.config import AugmentationConfig
 from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
-from ixgs_ros.standardization.network.folder_pairs import FolderPairs
+from ixgs_ros.standardization.network.folder_pairs import FolderPairs, Progress
 
 # Licence and attribution of what every user has, by what the pool calls it.
 LICENCES = {
@@ -33,12 +33,14 @@ class TrainingData:
         by_source: all examples by what the figures call them.
         provenance: JSON values by name.
         licences: licence and attribution by source.
+        notes: sentences on what had to be assumed of the images.
     """
 
     training: Examples
     by_source: Mapping[str, Examples]
     provenance: dict[str, Any]
     licences: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str],
@@ -75,16 +77,22 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
                         {name: known.get(name, 'unknown') for name in provenance['shots']})
 
 
-def from_pairs(folder: Path) -> TrainingData:
+def from_pairs(folder: Path, progress: Progress | None = None) -> TrainingData:
     """Open a folder of pairs.
+
+    Args:
+        folder: of the pairs.
+        progress: told of what takes a while.
 
     Raises:
         PairsError: it is not what was expected.
     """
-    pairs = FolderPairs(folder)
+    pairs = FolderPairs(folder, progress)
+    notes = tuple(f'{count} of {len(pairs)} shots: {text}'
+                  for text, count in pairs.assumptions.items())
     return TrainingData(pairs, {'pairs (trained on)': pairs},
-                        {'pairs': folder.name, 'shots': {'pairs': len(pairs)}},
-                        {'pairs': pairs.licence})
+                        {'pairs': folder.name, **pairs.provenance}, {'pairs': pairs.licence},
+                        notes)
 
 
 def exposed(shot: MaterialShot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
