@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import time
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from ixgs_ros.evaluation.figures_of_merit import (
 )
 from ixgs_ros.evaluation.patient import GRID, Patient
 from ixgs_ros.evaluation.shot_cache import ShotCache
-from ixgs_ros.evaluation.simulators import Gecatsim, Ours, Simulator
+from ixgs_ros.evaluation.simulators import Gecatsim, Ours, Simulator, VERSIONS
 from ixgs_ros.evaluation.table import Question, Row
 from ixgs_ros.evaluation.trajectories import held_out, stations, used
 from ixgs_ros.geometry.orbits import CArm
@@ -36,7 +37,6 @@ DETECTOR_EDGE = 0.3072
 CHUNK = 4
 LEAST_SHOTS = 2
 BONE_FIGURES = ('relative_l1', 'invented', 'lost')
-SIMULATORS = ('gecatsim', 'ours')
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Series:
 
     Args:
         ct: its name.
-        simulator: of :data:`SIMULATORS`.
+        simulator: of :data:`~ixgs_ros.evaluation.simulators.VERSIONS`.
         trajectory: of `trajectories.TRAJECTORIES`.
         seed: of stations and noise.
         pixels: edge of the images.
@@ -68,9 +68,23 @@ class Series:
         """All views, held-out ones too."""
         return [self.carm.view(station) for station in stations(self.trajectory, self.seed)]
 
+    @property
+    def made_by(self) -> str:
+        """The simulator with the version of its shots, by which shots and rows are known again."""
+        version = VERSIONS[self.simulator]
+        return self.simulator if version == 1 else f'{self.simulator}-{version}'
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder that the shots are kept in."""
+        return '_'.join(str(value) for value in self._named().values())
+
+    def _named(self) -> dict[str, Any]:
+        return {**asdict(self), 'simulator': self.made_by}
+
     def question(self, arm: str, version: str, views: int, seconds: float) -> Question:
         """Return what is asked of an arm."""
-        return Question(**asdict(self), seconds=seconds, arm=arm, version=version, views=views)
+        return Question(**self._named(), seconds=seconds, arm=arm, version=version, views=views)
 
 
 class Experiment:
@@ -89,8 +103,7 @@ class Experiment:
         if simulator is None:
             simulator = (Ours(patient, series.seed) if series.simulator == 'ours'
                          else Gecatsim(patient, series.carm, self._views, series.seed))
-        name = '_'.join(str(value) for value in asdict(series).values())
-        self._cache = ShotCache(folder / name, simulator)
+        self._cache = ShotCache(folder / series.folder, simulator)
         self._bone = patient.bone_images(self._views)
         self._truth = patient.truth()
 

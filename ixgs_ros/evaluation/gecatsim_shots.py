@@ -6,10 +6,10 @@ gantry's frame instead, once for each view. That frame has the source at +y and 
 columns along x, rows along z: our source's frame (x right, y down, z to the detector) with x = x,
 y = -z, z = y.
 
-Attenuation becomes water up to 22/m (100 HU) and, above, a mixture with cortical bone; iodine and
-metal are taken for much bone. A polychromatic beam has another scale than 1/m at 65 keV: one
-factor for all views, fitted to the ray caster's line integrals, takes that away (``scale_to``);
-beam hardening stays.
+Attenuation becomes water up to 22/m (100 HU) and, above, a mixture with cortical bone; what is
+said to be contrast medium becomes iodine, and metal is taken for much bone. A polychromatic beam
+has another scale than 1/m at 65 keV: one factor for all views, fitted to the ray caster's line
+integrals, takes that away (``scale_to``); beam hardening stays.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from scipy.ndimage import affine_transform
 
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
+from ixgs_ros.simulation.materials import MASS_ATTENUATION
 
 SOFT_END, BONE = 22.0, 55.0      # 1/m at 65 keV
 WATER = 20.0
+# Pure iodine, 4930 kg/m³, at 65 keV, 1/m.
+IODINE = 4930.0 * MASS_ATTENUATION['iodine']
 # Line integrals up to 10.8; where hardly a photon comes through, noise rules anyway.
 SIGNAL_FLOOR = 2e-5
 SCATTER = 'ixgs_ros.evaluation.panel_scatter'
@@ -79,7 +82,7 @@ def is_installed() -> bool:
 
 
 def shoot(volume: np.ndarray, reference_from_index: np.ndarray, view: View, setup: Setup,
-          seed: int) -> np.ndarray:
+          seed: int, contrast: np.ndarray | None = None) -> np.ndarray:
     """Return what a view measures: ``-ln(signal / air)``, (H, W) float64.
 
     Args:
@@ -88,6 +91,7 @@ def shoot(volume: np.ndarray, reference_from_index: np.ndarray, view: View, setu
         view: with the principal point in the middle, and square pixels.
         setup: rig and physics.
         seed: of the noise.
+        contrast: how much of the volume is iodine, (z, y, x) in 1/m at 65 keV; none if omitted.
 
     Raises:
         ImportError: gecatsim is not installed.
@@ -101,8 +105,9 @@ def shoot(volume: np.ndarray, reference_from_index: np.ndarray, view: View, setu
     with tempfile.TemporaryDirectory() as folder, _quiet():
         simulator = gecatsim.CatSim()
         _set_up(simulator, view, setup)
-        turned = in_gantry(volume, reference_from_index, view, setup)
-        simulator.phantom.filename = str(_write_phantom(Path(folder), materials(turned), setup))
+        turned = [in_gantry(part, reference_from_index, view, setup)
+                  for part in (volume, contrast) if part is not None]
+        simulator.phantom.filename = str(_write_phantom(Path(folder), materials(*turned), setup))
         simulator.resultsName = str(Path(folder) / 'shot')
         simulator.air_scan(doPrint=False)
         air = np.fromfile(simulator.resultsName + '.air', np.float32)
@@ -120,11 +125,20 @@ def scale_to(wanted: Sequence[np.ndarray], images: Sequence[np.ndarray]) -> floa
             / sum(float((a * a).sum()) for a in images))
 
 
-def materials(per_m: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the fractions of gecatsim's materials, by its names, of an attenuation in 1/m."""
-    bone = np.maximum(per_m - SOFT_END, 0) / (BONE - SOFT_END)
-    water = (np.minimum(per_m, SOFT_END) / WATER) * np.maximum(1 - bone, 0)
-    return {'water': water, 'ICRU_skeleton_cortical_bone_adult': bone}
+def materials(per_m: np.ndarray, contrast: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Return the fractions of gecatsim's materials, by its names.
+
+    Args:
+        per_m: attenuation, 1/m.
+        contrast: how much of it is iodine, 1/m.
+    """
+    rest = per_m if contrast is None else np.maximum(per_m - contrast, 0)
+    bone = np.maximum(rest - SOFT_END, 0) / (BONE - SOFT_END)
+    water = (np.minimum(rest, SOFT_END) / WATER) * np.maximum(1 - bone, 0)
+    found = {'water': water, 'ICRU_skeleton_cortical_bone_adult': bone}
+    if contrast is not None and contrast.any():
+        found['I'] = contrast / IODINE
+    return found
 
 
 def in_gantry(volume: np.ndarray, reference_from_index: np.ndarray, view: View,

@@ -11,6 +11,7 @@ from ixgs_ros.evaluation.gecatsim_shots import scale_to, Setup, shoot
 from ixgs_ros.evaluation.patient import Patient
 from ixgs_ros.geometry.orbits import CArm
 from ixgs_ros.geometry.view import View
+from ixgs_ros.simulation.materials import body_of, contrast_attenuation
 from ixgs_ros.simulation.ray_caster import RayCaster
 
 # The beam widens to 0.29 m behind the isocentre, and a slanting ray runs 0.6 m through a body.
@@ -19,6 +20,10 @@ SCALING_VIEWS = 3
 # The tube's current follows the body, as automatic exposure does: 5000 photons on each mm² in the
 # middle of the field, which is exp(-4.6) of what 100 mA bring through air.
 CURRENT, WANTED = 100.0, 4.6
+# Which shots a simulator takes. A number grows with each change that makes other shots, so that
+# those of before are neither reused nor in one mean with the new ones. gecatsim 2: contrast medium
+# is iodine.
+VERSIONS = {'gecatsim': 2, 'ours': 1}
 
 
 class Simulator(Protocol):
@@ -48,6 +53,7 @@ class Gecatsim:
 
     def __init__(self, patient: Patient, carm: CArm, views: list[View], seed: int) -> None:
         self._patient, self._seed = patient, seed
+        self._contrast = contrast_attenuation(body_of(patient.ct))
         self._caster = RayCaster.from_affine(patient.per_m, patient.reference_from_index)
         self._clean = Setup(carm.sod, carm.sdd, SPACING, ACROSS, DEEP, noise=False)
         self._views, self._scale = views[:SCALING_VIEWS], 0.0
@@ -63,7 +69,8 @@ class Gecatsim:
         return (self._scale * image).astype(np.float32)
 
     def _shoot(self, view: View, rig: Setup, seed: int) -> np.ndarray:
-        return shoot(self._patient.per_m, self._patient.reference_from_index, view, rig, seed)
+        return shoot(self._patient.per_m, self._patient.reference_from_index, view, rig, seed,
+                     self._contrast)
 
 
 def automatic_current(line_integrals: np.ndarray) -> float:
@@ -82,7 +89,6 @@ class Ours:
     """
 
     def __init__(self, patient: Patient, seed: int) -> None:
-        from ixgs_ros.simulation.materials import body_of
         self._body, self._seed = body_of(patient.ct), seed
         self._lps_from_reference = patient.lps_from_reference
 

@@ -18,7 +18,7 @@ class Question:
 
     Args:
         ct: name of the patient.
-        simulator: that took the shots.
+        simulator: that took the shots, with their version (`Series.made_by`).
         trajectory: of the stations.
         seed: of stations and noise.
         pixels: edge of the images.

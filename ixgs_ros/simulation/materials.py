@@ -105,6 +105,12 @@ def densities(hu: np.ndarray, is_bone: np.ndarray) -> np.ndarray:
     return result
 
 
+def contrast_attenuation(body: Body) -> np.ndarray:
+    """Return how much of a body's attenuation at the reference energy is iodine, (z, y, x) 1/m."""
+    iodine = body.densities[MATERIALS.index('iodine')]
+    return iodine * np.float32(MASS_ATTENUATION['iodine'])
+
+
 def reference_attenuation(amounts: np.ndarray) -> np.ndarray:
     """Return the attenuation at the reference energy of densities (4, …), 1/m.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.cli import main as command
+from ixgs_ros.evaluation import simulators
 from ixgs_ros.evaluation.arms import make_arm
 from ixgs_ros.evaluation.experiment import Experiment, Series
 from ixgs_ros.evaluation.patient import GRID, Patient
@@ -81,6 +82,21 @@ def test_shots_are_taken_once(patient, series, tmp_path):
     other = Series('small', 'gecatsim', 'arbitrary', 0, 32).views
     with pytest.raises(ValueError, match='expected an image of 32'):
         ShotCache(tmp_path, caster).shot(other[0], 0)
+
+
+def test_shots_and_rows_of_before_are_not_taken_for_those_of_now(patient, rows, series, tmp_path,
+                                                                 monkeypatch):
+    """A simulator that makes other shots has another number, and with it another name."""
+    question = series.question('raw', '', 6, SECONDS)
+    assert rows.has(question)
+    first, second = Caster(patient), Caster(patient)
+    Experiment(series, patient, tmp_path, first).take([0], lambda done: None)
+    monkeypatch.setitem(simulators.VERSIONS, 'gecatsim', 99)
+    Experiment(series, patient, tmp_path, second).take([0], lambda done: None)
+    assert (first.taken, second.taken) == (1, 1)
+    assert not rows.has(series.question('raw', '', 6, SECONDS))
+    # Those of the time when contrast medium was bone-like had no number.
+    assert question.simulator != 'gecatsim'
 
 
 def test_the_truth_is_bone_about_the_spinal_canal(patient):
