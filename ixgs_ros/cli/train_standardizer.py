@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from ixgs_ros.parameters import build
     from ixgs_ros.standardization.network.config import TrainingConfig
     config = build(TrainingConfig, dict(parse_setting(text) for text in args.values))
-    data = open_data(args, config.augmentation)
+    data = open_data(args)
     if args.evaluate is None:
         train(args, config, data)
         return ExitCode.DONE
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def open_data(args: argparse.Namespace, augmentation: Any) -> Any:
+def open_data(args: argparse.Namespace) -> Any:
     """Return the TrainingData that the arguments name.
 
     Raises:
@@ -95,7 +95,7 @@ def open_data(args: argparse.Namespace, augmentation: Any) -> Any:
         licences[name] = licence
     try:
         data = (from_pairs(args.pairs, Counter) if args.pool is None
-                else from_pool(args.pool, args.exclude_source, licences, augmentation))
+                else from_pool(args.pool, args.exclude_source, licences))
     except ValueError as error:
         raise CliError(str(error)) from error
     for note in data.notes:

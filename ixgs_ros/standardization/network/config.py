@@ -47,20 +47,11 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
-    """How the bone of a simulated shot is changed before it is exposed."""
-
-    overlay: float = setting(
-        0.0, 'share of the shots that get the bone of another shot too', low=0.0, high=1.0)
-
-
-@dataclass(frozen=True)
 class TrainingConfig:
     """How the network is trained."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     tile: int = setting(128, 'edge of the training images, cropped or padded', unit='px', low=16,
                         high=2048)
     batch: int = setting(8, 'images a step', low=1, high=1024)

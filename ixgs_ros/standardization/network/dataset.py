@@ -9,12 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ixgs_ros.simulation.material_shot import MaterialShot
-from ixgs_ros.standardization.network.augmentation import with_bone_of
-from ixgs_ros.standardization.network.config import (
-    AugmentationConfig,
-    NetworkConfig,
-    TrainingConfig,
-)
+from ixgs_ros.standardization.network.config import NetworkConfig, TrainingConfig
 from ixgs_ros.standardization.network.inputs import (
     channels_of,
     masked_resize,
@@ -68,13 +63,10 @@ class ExposedShots:
         shots: of which some are taken.
         indices: which.
         exposure: what the detector makes of them.
-        augmentation: how their bone is changed; not at all if omitted, as for judging.
     """
 
-    def __init__(self, shots: Shots, indices: Sequence[int], exposure: Exposure,
-                 augmentation: AugmentationConfig | None = None) -> None:
+    def __init__(self, shots: Shots, indices: Sequence[int], exposure: Exposure) -> None:
         self._shots, self._indices, self._exposure = shots, list(indices), exposure
-        self._augmentation = augmentation or AugmentationConfig()
 
     def __len__(self) -> int:
         """Return how many shots there are."""
@@ -82,16 +74,9 @@ class ExposedShots:
 
     def example(self, index: int, rng: np.random.Generator) -> Example:
         """Return one of them, as exposed with what ``rng`` draws."""
-        shot = self._augmented(self._shots[self._indices[index]], rng)
+        shot = self._shots[self._indices[index]]
         line_integrals, mask = self._exposure(shot, rng)
         return Example(line_integrals, mask, shot.bone, float(shot.view.intrinsics[:2].mean()))
-
-    def _augmented(self, shot: MaterialShot, rng: np.random.Generator) -> MaterialShot:
-        if rng.uniform() < self._augmentation.overlay:
-            other = self._shots[self._indices[int(rng.integers(len(self)))]]
-            if other.bone.shape == shot.bone.shape:
-                shot = with_bone_of(shot, other)
-        return shot
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,6 @@ import numpy as np
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.physics import draw_physics, expose_shot
 from ixgs_ros.simulation.shot_pool import ShotPool
-from ixgs_ros.standardization.network.config import AugmentationConfig
 from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
 from ixgs_ros.standardization.network.folder_pairs import FolderPairs, Progress
 
@@ -43,15 +42,14 @@ class TrainingData:
     notes: tuple[str, ...] = ()
 
 
-def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str],
-              augmentation: AugmentationConfig | None = None) -> TrainingData:
+def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
+              ) -> TrainingData:
     """Open a pool of material shots; shots of excluded sources are not trained on.
 
     Args:
         folder: of the pool.
         excluded: sources that are only evaluated on.
         licences: licence and attribution of sources beyond LICENCES, by name.
-        augmentation: of the shots that are trained on.
 
     Raises:
         ValueError: the pool cannot be used, or an excluded source is not in it.
@@ -73,7 +71,7 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
         'shots': {name: len(found) for name, found in sorted(indices.items())
                   if name not in excluded}}
     known = {**LICENCES, **licences}
-    return TrainingData(ExposedShots(pool, trained, exposed, augmentation), by_source, provenance,
+    return TrainingData(ExposedShots(pool, trained, exposed), by_source, provenance,
                         {name: known.get(name, 'unknown') for name in provenance['shots']})
 
 
