@@ -14,7 +14,7 @@ from functools import partial
 from _peers_scenes import Problem, Snapshot, TRUTH_GRID
 import numpy as np
 
-from ixgs_ros.reconstruction import joseph
+from ixgs_ros.reconstruction import voxel_driven
 from ixgs_ros.reconstruction.coarse import (
     hull,
     Layer,
@@ -97,8 +97,8 @@ def _backproject(layers: list[Layer], residual: np.ndarray, lengths: np.ndarray,
     used = (lengths > shortest) & (view.weights > 0)
     density = np.where(used, residual / np.maximum(lengths, shortest), 0).astype(np.float32)
     for layer in layers:
-        joseph.backproject(density, layer.grid.origin, layer.grid.spacing[0], view.view.packed(),
-                           rate, layer.support, layer.volume)
+        voxel_driven.backproject(density, layer.grid.origin, layer.grid.spacing[0],
+                                 view.view.packed(), rate, layer.support, layer.volume)
 
 
 def coarse_volume(problem: Problem) -> tuple[np.ndarray, VoxelGrid]:

@@ -1,9 +1,9 @@
 """How the numba kernels are compiled.
 
 All release the GIL and are cached on disk. numba's cache looks only at the file of the cached
-function, not at the files it calls into: after an edit of `simd`, `vectors`, `strips` or `layers`
-the callers' caches must go (`find -name '*.nbi' -delete`), or NUMBA_CACHE_DIR be set to a folder
-named by a digest of the sources.
+function, not at the files it calls into: after an edit of `simd`, `simd_parts`, `vectors`,
+`strips`, `layers` or `bilinear` the callers' caches must go (`find -name '*.nbi' -delete`), or
+NUMBA_CACHE_DIR be set to a folder named by a digest of the sources.
 
 A literal integer as an argument makes numba compile the callee once more for that number:
 `intp(0)` does not.

@@ -8,6 +8,7 @@ centres are integers, so the centre of the top-left pixel is (0, 0).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class View:
         """The unit direction from the source along the principal ray, in the reference frame."""
         return self.reference_from_source.rotation[:, 2]
 
-    @property
+    @cached_property
     def source_from_reference(self) -> RigidTransform:
         """The transform into the source's optical frame."""
         return self.reference_from_source.inverse()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import binary_erosion, maximum_filter
 
-from ixgs_ros.reconstruction import joseph
+from ixgs_ros.reconstruction import joseph, voxel_driven
 from ixgs_ros.reconstruction.measurement import binning, Measurement
 from ixgs_ros.reconstruction.tv_prox import prox_tv
 from ixgs_ros.reconstruction.work import Pieces
@@ -76,6 +76,7 @@ class Layer:
         self.volume = np.zeros(self.grid.shape, np.float32)
         self.dual = np.zeros((3, *self.grid.shape), np.float32)
         self._before = self.volume
+        self._box = joseph.box_of(self.support)
 
     def push(self, share: float) -> None:
         """Move on by a share of the change since the last call; stays >= 0."""
@@ -89,8 +90,8 @@ class Layer:
         self._before = self.volume
 
     def project(self, volume: np.ndarray, view: np.ndarray, image: np.ndarray) -> None:
-        """Write the line integrals of ``volume`` on this layer's grid into ``image``."""
-        joseph.project(volume, self.grid.origin, self.grid.spacing[0], view, image)
+        """Write the line integrals of ``volume``, 0 outside of the support, into ``image``."""
+        joseph.project(volume, self.grid.origin, self.grid.spacing[0], view, image, self._box)
 
 
 def grid_of(region: Region, longest: int) -> VoxelGrid:
@@ -145,8 +146,8 @@ def hull(measurements: list[Measurement], offsets: np.ndarray, grid: VoxelGrid,
         whole = shows_whole_body(values, used)
         values = maximum_filter(np.where(used, values, -np.inf), width)
         values = np.where(used, values, np.nan).astype(np.float32)
-        joseph.look_up(values, grid.origin, grid.spacing[0], view.packed(), AIR, whole, seen,
-                       through_air)
+        voxel_driven.look_up(values, grid.origin, grid.spacing[0], view.packed(), AIR, whole,
+                             seen, through_air)
         yield
     carved = through_air >= np.where(seen > LEAST_VIEWS, witnesses, 1)
     return ((seen >= least) & ~carved).astype(np.uint8)
@@ -177,7 +178,9 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         trial: a few sweeps from nothing will do.
     """
     schedule = WITHIN
-    if any(layer.support.any() for layer in layers[1:]):
+    # Where nothing may be, nothing will be: most often all around the region.
+    layers = [layers[0], *(layer for layer in layers[1:] if layer.support.any())]
+    if len(layers) > 1:
         if not trial:
             schedule = BEYOND if begun is None else AGAIN
             for layer, volume in zip(layers, begun or [], strict=False):
@@ -202,8 +205,8 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             rate = np.where((lengths[k] > shortest) & (m.weights > 0),
                             residual / np.maximum(lengths[k], shortest), 0).astype(np.float32)
             for layer in layers:
-                joseph.backproject(rate, layer.grid.origin, layer.grid.spacing[0], m.view.packed(),
-                                   RELAXATION, layer.support, layer.volume)
+                voxel_driven.backproject(rate, layer.grid.origin, layer.grid.spacing[0],
+                                         m.view.packed(), RELAXATION, layer.support, layer.volume)
             yield
         for layer in layers[1:]:
             np.minimum(layer.volume, np.float32(MOST_AROUND), out=layer.volume)

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from numba import float32, njit
 import numpy as np
 
 from ixgs_ros.gaussians.jit import KERNEL
+from ixgs_ros.gaussians.simd import broadcast, choose, LANES
+from ixgs_ros.gaussians.simd_parts import load_part, store_part
 from ixgs_ros.gaussians.team import team_of
+
+ZERO, ONE = float32(0), float32(1)
 
 
 def prox_tv(volume: np.ndarray, weight: float, iterations: int, dual: np.ndarray) -> np.ndarray:
@@ -37,19 +41,24 @@ def prox_tv(volume: np.ndarray, weight: float, iterations: int, dual: np.ndarray
 @njit(**KERNEL)
 def _primal(begin: int, end: int, b: np.ndarray, weight: float, dual: np.ndarray,
             x: np.ndarray) -> None:
-    """x = max(0, b + weight · div p) in the layers [begin, end)."""
-    _, ny, nx = b.shape
+    """x = max(0, b + weight · div p) in the layers [begin, end), LANES voxels at a time."""
+    nz, ny, nx = b.shape
+    inputs, p, outputs = b.reshape(-1), dual.reshape(-1), x.reshape(-1)
+    # Where p of each component begins in the flat field.
+    py, pz = nz * ny * nx, 2 * nz * ny * nx
+    zeros = broadcast(ZERO)
     for k in range(begin, end):
         for j in range(ny):
-            for i in range(nx):
-                d = dual[0, k, j, i] + dual[1, k, j, i] + dual[2, k, j, i]
-                if i > 0:
-                    d -= dual[0, k, j, i - 1]
-                if j > 0:
-                    d -= dual[1, k, j - 1, i]
-                if k > 0:
-                    d -= dual[2, k - 1, j, i]
-                x[k, j, i] = max(np.float32(0.0), b[k, j, i] + weight * d)
+            for i in range(0, nx, LANES):
+                at, count = (k * ny + j) * nx + i, min(LANES, nx - i)
+                d = (load_part(p, at, 0, count, zeros) + load_part(p, py + at, 0, count, zeros)
+                     + load_part(p, pz + at, 0, count, zeros))
+                # What lies before the first voxel of a row, a layer or all is 0.
+                d = d - load_part(p, at - 1, int(i == 0), count, zeros)
+                d = d - load_part(p, py + at - nx, 0, count if j > 0 else 0, zeros)
+                d = d - load_part(p, pz + at - nx * ny, 0, count if k > 0 else 0, zeros)
+                value = load_part(inputs, at, 0, count, zeros) + weight * d
+                store_part(outputs, at, count, choose(value, ZERO, value, ZERO))
 
 
 @njit(**KERNEL)
@@ -59,19 +68,25 @@ def _dual(begin: int, end: int, x: np.ndarray, step: float, dual: np.ndarray) ->
     Across the border the gradient is zero.
     """
     nz, ny, nx = x.shape
-    one = np.float32(1.0)
+    inputs, p = x.reshape(-1), dual.reshape(-1)
+    py, pz = nz * ny * nx, 2 * nz * ny * nx
+    zeros = broadcast(ZERO)
     for k in range(begin, end):
-        k1 = min(k + 1, nz - 1)
+        # In the last layer and row, a voxel's neighbour is itself.
+        layer = nx * ny if k < nz - 1 else 0
         for j in range(ny):
-            j1 = min(j + 1, ny - 1)
-            for i in range(nx):
-                i1 = min(i + 1, nx - 1)
-                c = x[k, j, i]
-                gx = dual[0, k, j, i] + step * (x[k, j, i1] - c)
-                gy = dual[1, k, j, i] + step * (x[k, j1, i] - c)
-                gz = dual[2, k, j, i] + step * (x[k1, j, i] - c)
-                length = np.float32(math.sqrt(gx * gx + gy * gy + gz * gz))
-                shrink = one / length if length > one else one
-                dual[0, k, j, i] = gx * shrink
-                dual[1, k, j, i] = gy * shrink
-                dual[2, k, j, i] = gz * shrink
+            row = nx if j < ny - 1 else 0
+            for i in range(0, nx, LANES):
+                at, count = (k * ny + j) * nx + i, min(LANES, nx - i)
+                here = load_part(inputs, at, 0, count, zeros)
+                right = load_part(inputs, at + 1, 0, min(LANES, nx - 1 - i), here)
+                gx = load_part(p, at, 0, count, zeros) + step * (right - here)
+                below = load_part(inputs, at + row, 0, count, zeros)
+                gy = load_part(p, py + at, 0, count, zeros) + step * (below - here)
+                behind = load_part(inputs, at + layer, 0, count, zeros)
+                gz = load_part(p, pz + at, 0, count, zeros) + step * (behind - here)
+                length = math.sqrt(gx * gx + gy * gy + gz * gz)
+                shrink = ONE / choose(length, ONE, length, ONE)
+                store_part(p, at, count, gx * shrink)
+                store_part(p, py + at, count, gy * shrink)
+                store_part(p, pz + at, count, gz * shrink)

@@ -18,9 +18,11 @@ from ixgs_ros.gaussians import (
     voxelization,
 )
 from ixgs_ros.gaussians.cpu import CpuSplatter
+from ixgs_ros.reconstruction import joseph, tv_prox, voxel_driven
 from ixgs_ros.volume.grid import VoxelGrid
 
-MODULES = (box, optimizer, projection, projection_gradient, splatting, tv, voxelization)
+MODULES = (box, optimizer, projection, projection_gradient, splatting, tv, voxelization, joseph,
+           tv_prox, voxel_driven)
 
 
 @pytest.mark.parametrize('module', MODULES, ids=lambda module: module.__name__.split('.')[-1])
