@@ -23,8 +23,9 @@ from ixgs_ros.standardization.network.training import Trainer
 from ixgs_ros.standardization.network.weights import Weights
 
 GATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-# The gate may cost this much relative L1, for the bone that it does not let invent.
-ALLOWED = 0.02
+# The gate may cost this much relative L1, for the bone that it does not let invent: an error of
+# a few per cent more is the price of a picture that shows half as much bone where there is none.
+ALLOWED = 0.05
 # Shots that the domain and the gate are found on.
 DOMAIN_SHOTS, GATE_SHOTS = 400, 60
 
