@@ -10,9 +10,8 @@ from ixgs_ros.simulation.bodies.implants import draw_implants
 from ixgs_ros.simulation.bodies.warping import warped
 from ixgs_ros.simulation.materials import Body
 
-# Mineral of bone against that of the body it is made from. Trabecular bone of L1 has 80 HU on
-# average at 90 years and 255 at 20 (Pickhardt et al., Ann. Intern. Med. 158, 2013), with a spread
-# of a quarter at any age.
+# Mineral of bone against that of the body it is made from: from osteoporotic to young and dense,
+# by our judgement.
 BONE_DENSITY = (0.5, 1.8)
 
 

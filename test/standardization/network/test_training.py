@@ -46,6 +46,17 @@ def test_another_seed_is_another_run(small_config, examples):
     assert not torch.equal(first, second)
 
 
+def test_bfloat16_rounds_the_convolutions_and_nothing_else(examples):
+    """The same loss to a few per cent, and weights that stay float32."""
+    losses = {}
+    for precision in ('float32', 'bfloat16'):
+        trainer = Trainer(build(TrainingConfig, {**SMALL, 'precision': precision}), examples, 5)
+        losses[precision] = [sum(trainer.take_step(0.1).values()) for _ in range(3)]
+        assert all(p.dtype == torch.float32 for p in trainer.generator.parameters())
+    assert losses['bfloat16'] == pytest.approx(losses['float32'], rel=0.03)
+    assert losses['bfloat16'] != losses['float32']
+
+
 def test_resumed_is_uninterrupted(adversarial_config, examples, tmp_path):
     path = tmp_path / 'a.checkpoint'
     save_checkpoint(path, trained(adversarial_config, examples, 10, until=4))
