@@ -90,7 +90,7 @@ def draw_spine(rng: np.random.Generator, lowest_mm: float, highest_mm: float) ->
 
 def paint_spine(canvas: Canvas, spine: list[Vertebra], rng: np.random.Generator) -> None:
     """Paint discs and vertebrae: cortex outside, spongy bone of uneven density inside."""
-    cortex_hu, spongy_hu = rng.uniform(700.0, 1500.0), rng.uniform(90.0, 330.0)
+    cortex_hu, spongy_hu = rng.uniform(700.0, 1500.0), rng.uniform(80.0, 350.0)
     cortex_mm = rng.uniform(1.0, 2.2)
     disc = soft(rng.uniform(60.0, 110.0))
     for lower, upper in zip(spine, spine[1:], strict=False):

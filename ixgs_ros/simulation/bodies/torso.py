@@ -1,125 +1,149 @@
-"""Procedural soft tissue: skin and fat, cavities, organs, muscles, vessels and gas."""
+"""The outline of a procedural torso, and what fills it where nothing else is: fat and muscle."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ixgs_ros.simulation.bodies.canvas import Canvas, soft
+from ixgs_ros.simulation.bodies.contrast import Contrast
 from ixgs_ros.simulation.bodies.spine import Vertebra
-from ixgs_ros.simulation.shapes import ellipsoid
+from ixgs_ros.simulation.bodies.thorax import Thorax
+
+EXPONENT = 2.4
 
 
 @dataclass(frozen=True, eq=False)
 class Torso:
-    """Sizes of a torso, mm: half width and half depth inside the fat, and the fat's thickness.
+    """Sections of a torso within its fat, by height; mm.
 
-    ``back`` is how far behind the spine's line the skin's inner side lies; ``diaphragm`` the
-    height above which there are lungs.
+    Args:
+        heights: (n,) ascending, LPS z.
+        x: (n,) of the sections' middles.
+        half: (n,) half widths.
+        front: (n,) y of the front.
+        back: (n,) y of the back.
+        fat: thickness of the fat at the sides; ``belly`` is that in front.
+        belly: see ``fat``.
     """
 
+    heights: np.ndarray
+    x: np.ndarray
     half: np.ndarray
+    front: np.ndarray
+    back: np.ndarray
     fat: float
-    back: float
-    diaphragm: float
+    belly: float
 
-    @property
-    def middle(self) -> float:
-        """How far behind (positive) the spine's line the axis of the torso lies, mm."""
-        return self.back - self.half[1]
-
-
-def draw_torso(rng: np.random.Generator, diaphragm: float) -> Torso:
-    """Return a torso from slim to stout."""
-    half = np.array([rng.uniform(115.0, 165.0), 0.0])
-    half[1] = half[0] * rng.uniform(0.62, 0.8)
-    return Torso(half, rng.gamma(2.5, 8.0), rng.uniform(52.0, 66.0), diaphragm)
+    def section(self, z: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return x, half width, front and back at heights, float32."""
+        return tuple(np.interp(z, self.heights, part).astype(np.float32)
+                     for part in (self.x, self.half, self.front, self.back))
 
 
-def paint_torso(canvas: Canvas, torso: Torso, spine: list[Vertebra],
-                rng: np.random.Generator) -> None:
-    """Paint everything soft; the bones are painted over it."""
+def draw_torso(rng: np.random.Generator, thorax: Thorax, hips: float) -> Torso:
+    """Return a torso from slim to stout.
+
+    Args:
+        rng: draws it.
+        thorax: what its upper part clothes.
+        hips: half width of the pelvis with the femurs, mm.
+    """
+    lowest = thorax.spine[0].center[2]
+    heights = np.array([lowest - 260.0, lowest - 120.0, lowest - 20.0, thorax.level(12) - 70.0,
+                        thorax.level(12), thorax.level(8), thorax.level(4), thorax.level(2),
+                        thorax.level(1) + 8.0, thorax.level(1) + 60.0])
+    x, y, width, depth = thorax.section(heights)
+    flesh, chest = rng.uniform(9.0, 22.0), rng.uniform(12.0, 24.0)
+    waist = thorax.half[0] * rng.uniform(0.88, 1.1)
+    hip = max(hips + rng.uniform(2.0, 16.0), 0.9 * waist)
+    half = np.array([hip, hip, 0.5 * (hip + waist), waist, width[4] + 0.8 * flesh,
+                     width[5] + flesh, width[6] + 1.3 * flesh, width[7] + 1.5 * flesh,
+                     width[8] + 14.0, 58.0])
+    spine = thorax.column(heights)[1]
+    # Behind the spine the muscles of the back, or the buttocks.
+    back = spine + rng.uniform(50.0, 62.0) * np.array(
+        [1.5, 1.45, 1.05, 1.0, 1.0, 1.0, 0.98, 0.95, 0.92, 0.85])
+    girth = thorax.half[1] * rng.uniform(1.25, 1.75)
+    front = np.concatenate([spine[:4] - girth * np.array([0.85, 0.9, 0.98, 1.0]),
+                            (y - depth)[4:9] - chest * np.array([0.6, 0.7, 1.0, 1.0, 0.9]),
+                            spine[9:] - 62.0])
+    fat = rng.gamma(2.5, 7.0)
+    return Torso(heights, x, half, front, back, fat, fat * rng.uniform(0.7, 1.8))
+
+
+def torso_box(torso: Torso, low: float, high: float) -> np.ndarray:
+    """Return half the box about the origin that holds the torso between two heights, (2,) mm."""
+    z = np.linspace(low, high, 40)
+    x, half, front, back = torso.section(z)
+    return np.array([np.max(np.abs(x) + half) + torso.fat, max(
+        np.max(back) + torso.fat, np.max(-front) + torso.belly)]) + 5.0
+
+
+def paint_torso(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
+    """Paint fat, muscle and the fat of the belly, in this order."""
     whole = canvas.patch(np.zeros(3), np.full(3, 1e4))
     x, y, z = whole.points
-    for grown, hu in ((torso.fat, -95.0), (0.0, 52.0), (-16.0, rng.uniform(-40.0, 45.0))):
-        a, b = torso.half + grown
-        bulge = 1.0 + 0.05 * np.cos(z / 90.0 + rng.uniform(0.0, 6.0))
-        q = (np.abs(x / a) ** 2.4 + np.abs((y - torso.middle) / b) ** 2.4) ** (1.0 / 2.4) / bulge
-        canvas.paint(whole, (q - 1.0) * b, soft(hu))
-    _paint_chest(canvas, torso, rng)
-    _paint_abdomen(canvas, torso, rng)
-    for vertebra in spine:
-        if vertebra.name.startswith('L'):
-            for side in (-1.0, 1.0):                # psoas
-                _paint(canvas, vertebra.at((side * 42.0, 2.0, 0.0)), (20.0, 22.0, 26.0),
-                       soft(rng.uniform(50.0, 65.0)))
-        for side in (-1.0, 1.0):                    # erector spinae
-            _paint(canvas, vertebra.at((side * 36.0, 48.0, 0.0)), (30.0, 22.0, 30.0), soft(58.0))
-        _paint(canvas, vertebra.at((0.0, 27.0, 0.0)), (9.0, 8.0, 26.0), soft(30.0))     # canal
+    middle, half, front, back = torso.section(z.ravel())
+    lobes = 1.0 + rng.uniform(0.0, 0.05) * np.sin(z.ravel() / rng.uniform(15.0, 40.0))
+    inner = rng.uniform(-108.0, 10.0)
+    for side, ahead, behind, hu in ((torso.fat, torso.belly, torso.fat, rng.uniform(-110., -80.)),
+                                    (0.0, 0.0, 0.0, rng.uniform(40.0, 60.0)),
+                                    (-14.0, -9.0, -30.0, inner)):
+        grown = lobes if side > 0.0 else 1.0
+        a = (half + side * grown)[:, None, None]
+        y0 = (0.5 * (front - ahead * grown + back + behind))[:, None, None]
+        b = (0.5 * (back + behind - front + ahead * grown))[:, None, None]
+        across = (np.abs(x - middle[:, None, None]) / a) ** np.float32(EXPONENT)
+        deep = (np.abs(y - y0) / b) ** np.float32(EXPONENT)
+        canvas.paint(whole, (across + deep - 1.0) * (b / np.float32(EXPONENT)), soft(hu))
+    # Between the muscles of flanks and back there is fat, now and then in layers.
+    if rng.uniform() < 0.6:
+        _marble(canvas, whole.voxels, rng)
 
 
-def _paint_chest(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """Paint lungs, heart and the great vessels above the diaphragm."""
-    a, b = torso.half
-    lung = soft(rng.uniform(-880.0, -650.0))
-    height = rng.uniform(150.0, 220.0)
+def _marble(canvas: Canvas, voxels: np.ndarray, rng: np.random.Generator) -> None:
+    """Make soft tissue uneven by a few percent, in patches of a centimetre or two."""
+    step = max(2, round(rng.uniform(8.0, 16.0) / canvas.voxel))
+    coarse = rng.normal(1.0, rng.uniform(0.005, 0.03),
+                        [n // step + 2 for n in voxels.shape[:3]]).astype(np.float32)
+    for axis, n in enumerate(voxels.shape[:3]):
+        at = np.arange(n) / step
+        first = at.astype(int)
+        weight = (at - first).astype(np.float32).reshape([-1 if a == axis else 1
+                                                          for a in range(3)])
+        coarse = (np.take(coarse, first, axis) * (1.0 - weight)
+                  + np.take(coarse, first + 1, axis) * weight)
+    voxels[..., 0] *= coarse
+
+
+def paint_breasts(canvas: Canvas, thorax: Thorax, torso: Torso,
+                  rng: np.random.Generator) -> None:
+    """Paint breasts of fat and glands before the chest, in some bodies."""
+    if rng.uniform() < 0.6:
+        return
+    size, hang = rng.uniform(0.5, 1.0), rng.uniform(0.4, 1.1)
+    z = thorax.level(rng.uniform(5.5, 7.5))
+    x, half, front, _ = (float(part) for part in torso.section(np.array(z)))
+    gland = soft(rng.uniform(-70.0, 40.0))
     for side in (-1.0, 1.0):
-        center = np.array([side * 0.5 * a, torso.middle, torso.diaphragm + 0.75 * height])
-        patch = canvas.patch(center, np.array([0.5 * a, b, 1.2 * height]))
-        if patch.voxels.size:
-            dome = torso.diaphragm + 30.0 - 0.008 * ((patch.points[0] - center[0]) ** 2
-                                                     + (patch.points[1] - center[1]) ** 2)
-            distance = ellipsoid(patch.points, tuple(center), (0.42 * a, 0.8 * b, height))
-            canvas.paint(patch, np.maximum(distance, dome - patch.points[2]), lung)
-    iodine = rng.choice([0.0, 0.0, rng.uniform(2.0, 9.0)])
-    heart = np.array([0.12 * a, torso.middle - 0.25 * b, torso.diaphragm + 55.0])
-    _paint(canvas, heart, (0.42 * a, 0.42 * b, 62.0), soft(42.0))
-    _paint(canvas, heart, (0.3 * a, 0.3 * b, 45.0), soft(45.0, iodine))
-    _paint_vessels(canvas, torso, rng, iodine)
+        center = np.array([x + side * 0.52 * half, front + 4.0, z - 15.0 * hang])
+        radii = np.array([0.42 * half, 48.0 * hang, 60.0]) * size
+        canvas.paint_ball(center, radii + [6.0, 8.0, 8.0], soft(-98.0))
+        canvas.paint_ball(center + [0.0, -0.3 * radii[1], 0.0], 0.6 * radii, gland)
 
 
-def _paint_vessels(canvas: Canvas, torso: Torso, rng: np.random.Generator,
-                   iodine: float) -> None:
-    """Paint aorta and vena cava in front of the spine, through the whole height."""
-    x, y = rng.uniform(4.0, 16.0), torso.middle + torso.half[1] - torso.back - 34.0
-    for center_x, radius, contrast in ((x, rng.uniform(9.0, 15.0), iodine),
-                                       (x - 30.0, rng.uniform(9.0, 13.0), 0.4 * iodine)):
-        patch = canvas.patch(np.array([center_x, y, 0.0]), np.array([30.0, 30.0, 1e4]))
-        wave = 5.0 * np.sin(patch.points[2] / 70.0 + rng.uniform(0.0, 6.0))
-        distance = np.hypot(patch.points[0] - center_x - wave, patch.points[1] - y) - radius
-        canvas.paint(patch, distance, soft(42.0, contrast))
-
-
-def _paint_abdomen(canvas: Canvas, torso: Torso, rng: np.random.Generator) -> None:
-    """Paint liver, spleen, kidneys, and bowel with gas, stool and now and then contrast."""
-    a, b = torso.half
-    top = torso.diaphragm
-    iodine = rng.choice([0.0, 0.0, rng.uniform(1.0, 5.0)])
-    organs = (((-0.45, -0.1, -30.0), (0.42, 0.7, 75.0), soft(rng.uniform(45.0, 65.0), iodine / 4)),
-              ((0.6, 0.35, -20.0), (0.25, 0.3, 48.0), soft(50.0, iodine / 3)),
-              ((-0.48, 0.42, -105.0), (0.21, 0.28, 52.0), soft(32.0, iodine)),
-              ((0.48, 0.42, -90.0), (0.21, 0.28, 52.0), soft(32.0, iodine)))
-    for place, radii, channels in organs:
-        shift = rng.normal(0.0, 6.0, 3)
-        _paint(canvas, np.array([a * place[0], torso.middle + b * place[1], top + place[2]])
-               + shift, (a * radii[0], b * radii[1], radii[2]), channels)
-    for _ in range(rng.integers(6, 26)):
-        center = np.array([rng.uniform(-0.7, 0.7) * a, torso.middle - rng.uniform(0.1, 0.75) * b,
-                           top - rng.uniform(50.0, 330.0)])
-        kind = rng.uniform()
-        filling = (soft(-950.0) if kind < 0.6 else soft(30.0, rng.uniform(3.0, 12.0))
-                   if kind < 0.66 else soft(rng.uniform(-300.0, 60.0)))
-        bubble = rng.uniform(6.0, 24.0, 3)
-        _paint(canvas, center, bubble + 3.0, soft(40.0))
-        _paint(canvas, center, bubble, filling)
-
-
-def _paint(canvas: Canvas, center: np.ndarray, radii: ArrayLike,
-           channels: np.ndarray) -> None:
-    """Paint an ellipsoid, mm."""
-    a, b, c = np.asarray(radii)
-    patch = canvas.patch(center, np.array([a, b, c]) + canvas.voxel)
-    if patch.voxels.size:
-        canvas.paint(patch, ellipsoid(patch.points, tuple(center), (a, b, c)), channels)
+def paint_spine_muscles(canvas: Canvas, spine: list[Vertebra], contrast: Contrast,
+                        rng: np.random.Generator) -> None:
+    """Paint the muscles along the spine, and the canal within it."""
+    flesh, wasted = rng.uniform(0.8, 1.15), rng.uniform(0.0, 50.0)
+    for vertebra in spine:
+        for side in (-1.0, 1.0):
+            if vertebra.name[0] == 'L':             # psoas
+                canvas.paint_ball(vertebra.at((side * 42.0, 2.0, 0.0)),
+                                  np.array([20.0, 22.0, 28.0]) * flesh,
+                                  soft(min(contrast.muscle, 65.0)))
+            canvas.paint_ball(vertebra.at((side * 36.0, 46.0, 0.0)),
+                              np.array([30.0, 20.0, 30.0]) * flesh, soft(58.0 - wasted))
+        canvas.paint_ball(vertebra.at((0.0, 27.0, 0.0)), (9.0, 8.0, 26.0), soft(30.0))

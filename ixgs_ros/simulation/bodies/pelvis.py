@@ -1,4 +1,4 @@
-"""Procedural ribs and pelvis, fitted to a procedural spine."""
+"""A procedural pelvis, fitted to a procedural spine."""
 
 from __future__ import annotations
 
@@ -9,49 +9,6 @@ from ixgs_ros.simulation.bodies.spine import Vertebra
 from ixgs_ros.simulation.shapes import capsule, ellipsoid, Triple, waisted_cylinder
 
 Segment = tuple[Triple, Triple, float]
-
-
-def paint_ribs(canvas: Canvas, spine: list[Vertebra], half: np.ndarray,
-               rng: np.random.Generator) -> None:
-    """Paint a pair of ribs to each thoracic vertebra, and the sternum in front.
-
-    Args:
-        canvas: to paint on.
-        spine: the vertebrae.
-        half: (2,) half the width and half the depth of the thorax, mm; its axis lies ``half[1]``
-            in front of the spine, about.
-        rng: draws thickness and slope.
-    """
-    radius, slope = rng.uniform(3.4, 5.2), rng.uniform(20.0, 75.0)
-    for vertebra in spine:
-        if not vertebra.name.startswith('T'):
-            continue
-        number = int(vertebra.name[1:])
-        # The lowest two end free; the upper ones are smaller and steeper.
-        sweep = {11: 1.9, 12: 1.3}.get(number, 2.75)
-        shrink = np.interp(number, [1, 2, 5, 9, 12], [0.45, 0.62, 0.9, 1.0, 0.97])
-        for side in (-1.0, 1.0):
-            angles = np.linspace(0.22, sweep * rng.uniform(0.96, 1.04), 13)
-            start = vertebra.at((side * 26.0, 24.0, 3.0))
-            axis = start[1] - half[1] * shrink * np.cos(angles[0])
-            line = np.stack([
-                start[0] + side * half[0] * shrink * (np.sin(angles) - np.sin(angles[0])),
-                axis + half[1] * shrink * np.cos(angles),
-                start[2] - slope * shrink * (angles - angles[0])
-                / (sweep - angles[0]) * rng.uniform(0.9, 1.1)], axis=-1)
-            segments = [(tuple(a), tuple(b), radius) for a, b in zip(line, line[1:], strict=False)]
-            _paint_tubes(canvas, segments, rng, flat=1.7)
-    _paint_sternum(canvas, spine, half, rng)
-
-
-def _paint_sternum(canvas: Canvas, spine: list[Vertebra], half: np.ndarray,
-                   rng: np.random.Generator) -> None:
-    names = {vertebra.name: vertebra for vertebra in spine}
-    if 'T4' in names and 'T9' in names:
-        top, bottom = names['T4'].center, names['T9'].center
-        front = np.array([0.0, -1.75 * half[1], -20.0])
-        _paint_tubes(canvas, [(tuple(top + front * 0.9), tuple(bottom + front), 7.0)], rng,
-                     flat=1.0)
 
 
 def paint_pelvis(canvas: Canvas, lowest: Vertebra, rng: np.random.Generator) -> None:
