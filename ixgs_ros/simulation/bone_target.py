@@ -38,6 +38,8 @@ POOL_M3 = 0.4e-6
 SHELL_HU = 120.0
 SHELL_M = 0.006
 POOL_SHELLED = 0.13
+# What holds more than this share of metal is an implant, no contrast medium.
+POOL_METAL = 0.1
 
 # Bone grows from what is this hard, but for the rim of a pool and for regions that lie mostly
 # within reach of one; so often the reach is extended.
@@ -109,7 +111,8 @@ def find_anatomy(ct: Ct) -> Anatomy:
 def _bone(hu: np.ndarray, smooth: np.ndarray, body: np.ndarray,
           spacing: np.ndarray) -> np.ndarray:
     """Return the mask of what is near hard bone, but for what is nearer to a pool close by."""
-    seeds, pools = _split(body & (hu > HARD_HU), _pools(smooth, spacing, body), spacing)
+    pools = _without_metal(_pools(smooth, spacing, body), hu)
+    seeds, pools = _split(body & (hu > HARD_HU), pools, spacing)
     to_bone = _distance(seeds, spacing)
     to_pool = _distance(pools, spacing)
     return body & (to_bone < BONE_REACH_M) & ~((to_pool < to_bone) & (to_pool < POOL_EDGE_M))
@@ -146,6 +149,14 @@ def _pools(smooth: np.ndarray, spacing: np.ndarray, body: np.ndarray) -> np.ndar
     edge = 2 * np.round(0.5 * THICK_M / spacing).astype(int) + 1
     thick = _opened((smooth > THICK_HU) & body, edge)
     return ndimage.binary_propagation(pools & thick, mask=thick) | pools
+
+
+def _without_metal(pools: np.ndarray, hu: np.ndarray) -> np.ndarray:
+    """Return the pools but for thick implants: the bone that these sit in would hug them."""
+    labels, count = ndimage.label(pools)
+    metal = np.bincount(labels[hu >= METAL_HU], minlength=count + 1)
+    share = metal / np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
+    return pools & (share <= POOL_METAL)[labels]
 
 
 def _split(hard: np.ndarray, pools: np.ndarray,

@@ -52,6 +52,15 @@ def test_what_is_no_bone_is_left_out(ct, thing):
     assert bone_share(ct)[thing < 0.0].mean() < 0.02
 
 
+def test_the_bone_around_a_thick_implant_stays(ct):
+    nail = column(0.115, 0.10, 0.007)
+    nailed = Ct(np.where(nail < 0.0, 3000.0, ct.hu), ct.lps_from_index)
+    share = bone_share(nailed)
+    assert share[(BONE < -0.002) & (nail > 0.002)].mean() > 0.98
+    assert share[nail < 0.0].mean() == 0.0
+    assert share[(AORTA < 0.0) | (KIDNEY < 0.0)].mean() < 0.02
+
+
 def test_the_body_is_without_the_table(ct):
     _, y, _ = grid()
     anatomy = find_anatomy(ct)
