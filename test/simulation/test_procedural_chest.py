@@ -9,12 +9,14 @@ from ixgs_ros.simulation.bodies.branching import grow
 from ixgs_ros.simulation.bodies.canvas import Canvas, chalk, filled, soft
 from ixgs_ros.simulation.bodies.contrast import Contrast, draw_contrast
 from ixgs_ros.simulation.bodies.procedural import body_at
+from ixgs_ros.simulation.bodies.quality import draw_quality, Quality
 from ixgs_ros.simulation.bodies.spine import draw_spine
 from ixgs_ros.simulation.bodies.thorax import draw_thorax
 from ixgs_ros.simulation.bodies.tubes import chain, paint_tubes, smooth_path
 from ixgs_ros.simulation.materials import reference_attenuation
 
 VOXEL = 4.0
+QUALITY = Quality(0.6)
 MILLILITRES = 1e-3 * VOXEL ** 3
 BRIGHT = Contrast(900.0, 400.0, 350.0, 200.0, 100.0, 90.0, 150.0, 800.0)
 
@@ -153,7 +155,7 @@ def test_the_aorta_ends_beside_the_spine():
 def test_shoulder_blades_lie_outside_of_the_ribs(seed):
     thorax, canvas, generator = thorax_of(seed), empty(), rng(seed)
     shoulders = shoulder.draw_shoulders(generator, thorax)
-    shoulder.paint_shoulder_bones(canvas, thorax, shoulders, generator)
+    shoulder.paint_shoulder_bones(canvas, thorax, shoulders, QUALITY, generator)
     x, y, z = points_of(canvas)
     bone = canvas.channels[..., 4]
     behind = np.broadcast_to(y > thorax.section(z)[1], bone.shape)
@@ -167,7 +169,7 @@ def test_shoulder_blades_lie_outside_of_the_ribs(seed):
 @pytest.mark.parametrize('seed', range(4))
 def test_ribs_lie_on_the_cage_and_weigh_what_ribs_do(seed):
     thorax, canvas = thorax_of(seed), empty()
-    ribs.paint_ribs(canvas, thorax, rng(seed))
+    ribs.paint_ribs(canvas, thorax, draw_quality(rng(seed)), rng(seed))
     x, y, z = points_of(canvas)
     bone = canvas.channels[..., 4]
     off = np.abs(thorax.distance((x, y, z))) * np.ones(bone.shape)

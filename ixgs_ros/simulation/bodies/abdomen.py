@@ -6,6 +6,7 @@ import numpy as np
 
 from ixgs_ros.simulation.bodies.canvas import Canvas, chalk, filled, soft
 from ixgs_ros.simulation.bodies.contrast import Contrast
+from ixgs_ros.simulation.bodies.spine import Vertebra
 from ixgs_ros.simulation.bodies.thorax import Thorax
 from ixgs_ros.simulation.bodies.tubes import chain, paint_tubes, smooth_path
 from ixgs_ros.simulation.shapes import ellipsoid
@@ -72,6 +73,18 @@ def _paint_stomach(canvas: Canvas, thorax: Thorax, rng: np.random.Generator) -> 
         bubble = np.array([0.8, 0.7, 0.5]) * radii[0] * rng.uniform(0.5, 1.15)
         shift = [0.0, -0.3 * radii[0], 0.2 * radii[0]]
         canvas.paint_ball(line[1] + shift, bubble, soft(-980.0))
+
+
+def paint_bladder(canvas: Canvas, lowest: Vertebra, contrast: Contrast,
+                  rng: np.random.Generator) -> None:
+    """Paint a bladder behind the symphysis, full or nearly empty; the medium lies at its back."""
+    radii = np.array([38.0, 28.0, 26.0]) * rng.uniform(0.5, 1.35)
+    center = lowest.at((0.0, -38.0, -145.0)) + [0.0, 0.0, 0.5 * radii[2]]
+    canvas.paint_ball(center, radii + rng.uniform(2.5, 6.0), soft(42.0))
+    canvas.paint_ball(center, radii, soft(8.0))
+    if contrast.urine > 20.0:
+        canvas.paint_ball(center + [0.0, 0.25 * radii[1], 0.0], radii * [0.95, 0.75, 0.95],
+                          filled(contrast.urine * rng.uniform(0.2, 1.0)))
 
 
 def _paint_kidney(canvas: Canvas, thorax: Thorax, contrast: Contrast, side: float,

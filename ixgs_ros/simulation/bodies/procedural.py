@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ixgs_ros.simulation.bodies.abdomen import paint_organs
+from ixgs_ros.simulation.bodies.abdomen import paint_bladder, paint_organs
 from ixgs_ros.simulation.bodies.bowel import paint_bowel
 from ixgs_ros.simulation.bodies.canvas import Canvas
 from ixgs_ros.simulation.bodies.contrast import draw_contrast
@@ -12,6 +12,7 @@ from ixgs_ros.simulation.bodies.great_vessels import paint_great_vessels, paint_
 from ixgs_ros.simulation.bodies.heart import draw_heart, paint_heart
 from ixgs_ros.simulation.bodies.lungs import paint_lungs, paint_windpipe
 from ixgs_ros.simulation.bodies.pelvis import paint_pelvis
+from ixgs_ros.simulation.bodies.quality import draw_quality
 from ixgs_ros.simulation.bodies.ribs import paint_ribs
 from ixgs_ros.simulation.bodies.shoulder import (
     draw_shoulders,
@@ -32,7 +33,7 @@ from ixgs_ros.simulation.materials import Body
 
 HALF_HEIGHT_MM = 170.0
 # Heights of L5 for which the field shows a chest, and all the others down to a pelvis.
-CHEST_MM, OTHER_MM = (-430.0, -270.0), (-270.0, 30.0)
+CHEST_MM, OTHER_MM = (-430.0, -270.0), (-270.0, 60.0)
 CHESTS = 0.45
 
 
@@ -51,8 +52,8 @@ def body_at(rng: np.random.Generator, lowest: float, spacing: float = SPACING_M)
     """Return a random body whose L5 lies at a height, mm."""
     spine = draw_spine(rng, lowest, lowest + 760.0)
     thorax = draw_thorax(rng, spine)
-    torso = draw_torso(rng, thorax, 146.0 * spine[0].scale)
-    contrast = draw_contrast(rng)
+    torso = draw_torso(rng, thorax, 158.0 * spine[0].scale)
+    contrast, quality = draw_contrast(rng), draw_quality(rng)
     top = HALF_HEIGHT_MM
     shoulders = draw_shoulders(rng, thorax) if thorax.level(8) < top else []
     half = torso_box(torso, -top, top)
@@ -75,11 +76,12 @@ def body_at(rng: np.random.Generator, lowest: float, spacing: float = SPACING_M)
         paint_windpipe(canvas, thorax, rng)
         paint_heart(canvas, heart, thorax, contrast, rng)
     paint_great_vessels(canvas, thorax, heart, contrast, rng)
-    paint_spine(canvas, near, rng)
+    paint_spine(canvas, near, quality, rng)
     if thorax.level(12) - 120.0 < top:
-        paint_ribs(canvas, thorax, rng)
-    paint_shoulder_bones(canvas, thorax, shoulders, rng)
+        paint_ribs(canvas, thorax, quality, rng)
+    paint_shoulder_bones(canvas, thorax, shoulders, quality, rng)
     if lowest > -top - 40.0:
+        paint_bladder(canvas, spine[0], contrast, rng)
         paint_pelvic_vessels(canvas, spine[0], contrast, rng)
-        paint_pelvis(canvas, spine[0], rng)
+        paint_pelvis(canvas, spine[0], quality, rng)
     return canvas.body()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ixgs_ros.simulation.bodies.canvas import bony, Canvas, chalk, soft
+from ixgs_ros.simulation.bodies.quality import Quality
 from ixgs_ros.simulation.bodies.spine import Vertebra
 from ixgs_ros.simulation.bodies.thorax import Thorax
 from ixgs_ros.simulation.bodies.tubes import chain, paint_long_bone, paint_tubes, smooth_path
@@ -19,11 +20,12 @@ DROPS = [30.0, 48.0, 72.0, 92.0, 104.0, 104.0, 98.0, 70.0, 34.0]
 GRISTLE_MM = 12.0
 
 
-def paint_ribs(canvas: Canvas, thorax: Thorax, rng: np.random.Generator) -> None:
+def paint_ribs(canvas: Canvas, thorax: Thorax, quality: Quality,
+               rng: np.random.Generator) -> None:
     """Paint a pair of ribs to each thoracic vertebra, cartilages, and the breastbone."""
     thin, flat = rng.uniform(2.9, 4.2), rng.uniform(1.5, 2.3)
-    cortex, spongy = bony(rng.uniform(600.0, 1500.0)), bony(rng.uniform(80.0, 350.0))
-    shell = rng.uniform(0.8, 2.0)
+    cortex, spongy = bony(quality.draw(rng, 600.0, 1500.0)), bony(quality.draw(rng, 80.0, 350.0))
+    shell = quality.draw(rng, 0.8, 2.0)
     breath = rng.uniform(0.6, 1.25) * (thorax.level(1) - thorax.level(12)) / 270.0
     plate = _plate(thorax, rng)
     gristle = rng.uniform(60.0, 150.0)
@@ -43,7 +45,7 @@ def paint_ribs(canvas: Canvas, thorax: Thorax, rng: np.random.Generator) -> None
                 tips[side] = _paint_cartilage(canvas, thorax, line[-1], end, radius * 0.95, flat,
                                               gristle, chalky, rng)
             paint_long_bone(canvas, chain(line, radii), cortex, spongy, shell, flat)
-    _paint_plate(canvas, plate, rng)
+    _paint_plate(canvas, plate, quality, rng)
 
 
 def rib(thorax: Thorax, vertebra: Vertebra, side: float, breath: float) -> np.ndarray:
@@ -110,9 +112,10 @@ def _paint_cartilage(canvas: Canvas, thorax: Thorax, start: np.ndarray, end: np.
     return middle
 
 
-def _paint_plate(canvas: Canvas, plate: np.ndarray, rng: np.random.Generator) -> None:
+def _paint_plate(canvas: Canvas, plate: np.ndarray, quality: Quality,
+                 rng: np.random.Generator) -> None:
     """Paint manubrium and body of the breastbone, with the joint between them, and its tip."""
-    cortex, spongy = bony(rng.uniform(350.0, 900.0)), bony(rng.uniform(70.0, 240.0))
+    cortex, spongy = bony(quality.draw(rng, 350.0, 900.0)), bony(quality.draw(rng, 70.0, 260.0))
     shell, half = rng.uniform(0.8, 1.6), rng.uniform(4.5, 6.5)
     wide = rng.uniform(0.9, 1.15)
     gap = rng.uniform(1.5, 4.0)

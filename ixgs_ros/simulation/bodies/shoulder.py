@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ixgs_ros.simulation.bodies.canvas import bony, Canvas, soft
+from ixgs_ros.simulation.bodies.quality import Quality
 from ixgs_ros.simulation.bodies.thorax import Thorax
 from ixgs_ros.simulation.bodies.tubes import chain, paint_long_bone, paint_tubes, smooth_path
 
@@ -68,10 +69,10 @@ def paint_shoulder_muscles(canvas: Canvas, shoulders: list[Shoulder], fat: float
 
 
 def paint_shoulder_bones(canvas: Canvas, thorax: Thorax, shoulders: list[Shoulder],
-                         rng: np.random.Generator) -> None:
+                         quality: Quality, rng: np.random.Generator) -> None:
     """Paint blades, collarbones and upper arms."""
-    cortex, spongy = bony(rng.uniform(700.0, 1500.0)), bony(rng.uniform(90.0, 350.0))
-    shell, long_shell = rng.uniform(0.9, 2.0), rng.uniform(2.0, 5.0)
+    cortex, spongy = bony(quality.draw(rng, 700.0, 1500.0)), bony(quality.draw(rng, 90.0, 350.0))
+    shell, long_shell = quality.draw(rng, 0.9, 2.0), quality.draw(rng, 2.0, 5.0)
     blade, thick = rng.uniform(1.2, 2.6), rng.uniform(0.85, 1.15)
     notch = thorax.level(2.7)
     for shoulder in shoulders:

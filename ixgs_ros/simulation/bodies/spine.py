@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from ixgs_ros.simulation.bodies.canvas import bony, Canvas, soft
+from ixgs_ros.simulation.bodies.quality import Quality
 from ixgs_ros.simulation.shapes import capsule, plate, Points, waisted_cylinder
 
 # From the sacrum upwards.
@@ -88,10 +89,11 @@ def draw_spine(rng: np.random.Generator, lowest_mm: float, highest_mm: float) ->
     return spine
 
 
-def paint_spine(canvas: Canvas, spine: list[Vertebra], rng: np.random.Generator) -> None:
+def paint_spine(canvas: Canvas, spine: list[Vertebra], quality: Quality,
+                rng: np.random.Generator) -> None:
     """Paint discs and vertebrae: cortex outside, spongy bone of uneven density inside."""
-    cortex_hu, spongy_hu = rng.uniform(700.0, 1500.0), rng.uniform(80.0, 350.0)
-    cortex_mm = rng.uniform(1.0, 2.2)
+    cortex_hu, spongy_hu = quality.draw(rng, 700.0, 1500.0), quality.draw(rng, 80.0, 350.0)
+    cortex_mm = quality.draw(rng, 0.9, 2.4)
     disc = soft(rng.uniform(60.0, 110.0))
     for lower, upper in zip(spine, spine[1:], strict=False):
         patch = canvas.patch(0.5 * (lower.center + upper.center), np.full(3, 32.0))
