@@ -86,8 +86,8 @@ PARTS = {
     'exposures': Part('the exposures: offset 0 and scale 1', (JITTER, TRUNCATED),
                       constants=[(exposure, 'SCALE_SD', 1e-9)],
                       shot=lambda shot: replace(shot, exposure_offset=0.0)),
-    'sweeps': Part('the sweeps and the momentum for truncated bodies: 4 sweeps as elsewhere',
-                   (TRUNCATED,), constants=[(coarse, 'BEYOND', coarse.WITHIN)]),
+    'sweeps': Part('the many sweeps with momentum of the coarse voxels: 4 without instead',
+                   (JITTER, TRUNCATED), constants=[(coarse, 'FROM_NOTHING', coarse.TRIAL)]),
     'geometry': Part('the refinement of centres, scales and turns: densities only',
                      (JITTER, PHOTONS, TRUNCATED),
                      {f'refine.adam.rate_{name}': 0.0

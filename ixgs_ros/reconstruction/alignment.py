@@ -21,6 +21,7 @@ from ixgs_ros.reconstruction.body import Body, halved, Projector
 from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import LEAST_RESIDUAL, OFFSET_SD, SCALE_SD
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.voxel_body import VoxelBody
 
 # Pixels (at the resolution of the alignment) that err together while the model is not yet right.
 CORRELATED_PIXELS = 60.0
@@ -58,34 +59,35 @@ def warp_derivatives(image: np.ndarray, view: View, factor: int) -> np.ndarray:
     return np.stack([-right * (u - cx), -down * (v - cy), -right / factor, -down / factor])
 
 
-def motion_derivatives(projector: Projector, body: Body, m: Measurement, image: np.ndarray,
-                       pivot: np.ndarray) -> np.ndarray:
+def motion_derivatives(voxels: VoxelBody, m: Measurement, pivot: np.ndarray) -> np.ndarray:
     """Return an image's derivatives by turns of the body about a pivot and its shifts, (6, h, w).
 
-    Differences of rendered images: in a turn about the pivot, parallax is all there is, and a
-    warp knows none.
+    Differences of images: in a turn about the pivot, parallax is all there is, and a warp knows
+    none.
     """
     numbers = m.correction.vector(pivot)
+    image = voxels.render(m.view)
     columns = []
     for k, step in enumerate([TURN] * 3 + [SHIFT] * 3):
         changed = numbers.copy()
         changed[k] += step
         moved = m.moved(Correction.from_vector(changed, pivot))
-        columns.append((projector.render(body, moved) - image) / step)
+        columns.append((voxels.render(moved.view) - image) / step)
     return np.stack(columns).astype(np.float64)
 
 
-def align(projector: Projector, body: Body, fine: Measurement, center: np.ndarray,
-          offset: float, scale: float) -> Alignment:
+def align(projector: Projector, body: Body, voxels: VoxelBody, fine: Measurement,
+          center: np.ndarray, offset: float, scale: float) -> Alignment:
     """Take one Gauss-Newton step of one view.
 
     The residual is that of the work's resolution, so that a fitted body asks for no step; it is
-    averaged over 2 × 2 pixels, and the derivatives are of the image of half the resolution: that
-    is cheaper, and sees farther.
+    averaged over 2 × 2 pixels, and the derivatives are of the image of half the resolution,
+    through voxels: that is cheaper, and sees farther.
 
     Args:
         projector: renders.
         body: what the view shows; does not change.
+        voxels: the same body, or as it was a few steps ago.
         fine: measurement of the view; does not change.
         center: (3,) of the region in the reference frame, metres: the pivot.
         offset: exposure offset of the view so far.
@@ -99,18 +101,19 @@ def align(projector: Projector, body: Body, fine: Measurement, center: np.ndarra
         return Alignment(fine.correction, covariance)
     w = m.weights[used].astype(np.float64)
 
-    def residual_of(at: Measurement, offset: float, scale: float) -> np.ndarray:
-        image = projector.render(body, at)
+    def residual_of(at: Measurement, image: np.ndarray, offset: float,
+                    scale: float) -> np.ndarray:
         sums = halved(at.weights * (at.values - np.float32(offset) - np.float32(scale) * image))
         return sums[used] / (4.0 * w)
 
     pivot = m.shot.view.source_from_reference.apply(center)
     numbers = m.correction.vector(pivot)
-    image = projector.render(body, m)
-    columns = np.concatenate([motion_derivatives(projector, body, m, image, pivot),
-                              warp_derivatives(image, m.view, m.factor)])[free]
-    jacobian = np.stack([*(scale * columns[:, used]), np.ones(len(w)), image[used]], axis=1)
-    residual = residual_of(fine, offset, scale)
+    image = projector.render(body, fine)
+    half = np.float32(0.25) * halved(image)
+    columns = np.concatenate([motion_derivatives(voxels, m, pivot),
+                              warp_derivatives(half, m.view, m.factor)])[free]
+    jacobian = np.stack([*(scale * columns[:, used]), np.ones(len(w)), half[used]], axis=1)
+    residual = residual_of(fine, image, offset, scale)
     trust = 1.0 / (CORRELATED_PIXELS * (float(np.mean(w * residual**2)) + LEAST_RESIDUAL**2))
     prior = inverse_prior(m.prior[np.ix_(free, free)])
     state = np.array([*numbers[free], 0.0 if np.isfinite(m.known_offset) else offset, scale - 1.0])
@@ -120,7 +123,8 @@ def align(projector: Projector, body: Body, fine: Measurement, center: np.ndarra
     covariance[np.ix_(free, free)] = np.linalg.inv(precision)[:-2, :-2]
     numbers[free] += step[:-2]
     found = Correction.from_vector(numbers, pivot)
-    left = residual_of(fine.moved(found), offset + step[-2], scale + step[-1])
+    moved = fine.moved(found)
+    left = residual_of(moved, projector.render(body, moved), offset + step[-2], scale + step[-1])
 
     def cost(residual: np.ndarray, state: np.ndarray) -> float:
         return float(trust * np.sum(w * residual**2) + state @ prior @ state)

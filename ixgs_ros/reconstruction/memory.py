@@ -22,6 +22,7 @@ from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.measurement import PIXEL_PER_VOXEL
 from ixgs_ros.reconstruction.refinement import TV_VOXELS
 from ixgs_ros.reconstruction.start import fine_region
+from ixgs_ros.reconstruction.voxel_body import VOXELS
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 FLOAT = 4  # bytes
@@ -54,6 +55,7 @@ class MemoryEstimate:
         footprints: tables and moments of Gaussians in an image and in a box.
         images: partial and padded images, and those of one step.
         smoothing: the voxels of the total variation.
+        poses: the voxels by which poses are fitted.
         voxelizer: the padded form of the largest volume so far.
         layers: what the coarse voxels of the last start held.
         coarse: while a new start is under way, its voxels.
@@ -72,6 +74,7 @@ class MemoryEstimate:
     footprints: int
     images: int
     smoothing: int
+    poses: int
     voxelizer: int
     layers: int
     coarse: int
@@ -124,7 +127,7 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
     inner, outer = _cells(start, REGION_VOXELS), OUTER_VOXELS**3 if beyond else 0
     smooth = _cells(box, TV_VOXELS)
     moved = int(np.prod(VoxelGrid.covering(start, TAKE_OVER_SPACING).size))
-    before = max(moved, smooth)
+    before = max(moved, smooth, VOXELS**3)
     voxels = max(asked if most_voxels is None else min(asked, most_voxels), before)
     return MemoryEstimate(
         shots=2 * FLOAT * pixels * views + BINNING_BYTES * pixels,
@@ -136,6 +139,7 @@ def estimate_memory(config: ReconstructionConfig, detector: tuple[int, int] = (1
         footprints=FLOAT * SPLATTER * count,
         images=FLOAT * ((splatting.PARTS + 1) * padded * 5 // 4 + IMAGES * image),
         smoothing=FLOAT * 3 * smooth,
+        poses=FLOAT * VOXELS**3 * (2 if beyond else 1),
         voxelizer=FLOAT * _padded(voxels),
         layers=FLOAT * (inner + outer),
         coarse=LAYER_BYTES * (inner + outer),

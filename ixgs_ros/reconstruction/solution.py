@@ -20,11 +20,16 @@ from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
 from ixgs_ros.reconstruction.start import build_body
 from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
+from ixgs_ros.reconstruction.voxel_body import VoxelBody
 from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.volume.grid import Region
 
-# λ of the density sweeps after a start.
+# λ of the density sweeps after a start, and after one that is only compared or soon replaced.
 SWEEP_RATES = (1.0, 1.0, 0.5)
+TRIAL_RATES = (1.0,)
+# Steps after which the body has changed enough to be put into voxels anew: derivatives by poses
+# need no more.
+VOXELS_LAST = 24
 
 
 class Solution:
@@ -59,6 +64,8 @@ class Solution:
         self._projector = projector
         self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
+        self._voxels: VoxelBody | None = None
+        self._voxels_age = 0   # steps
 
     @staticmethod
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
@@ -94,7 +101,7 @@ class Solution:
             yield
         # They depend on the geometry alone, which stands until the first step.
         fine, shell = yield from density.majorisers(projector, body, measurements)
-        for number, rate in enumerate(SWEEP_RATES):
+        for number, rate in enumerate(TRIAL_RATES if trial else SWEEP_RATES):
             order = np.random.default_rng((config.seed, number)).permutation(chosen)
             yield from density.sweep(projector, body, measurements, exposures, fine, shell, order,
                                      rate)
@@ -170,7 +177,11 @@ class Solution:
 
     def aligned(self, m: Measurement, offset: float = 0.0, scale: float = 1.0) -> Alignment:
         """Return one step of a view, one of these or another, to the body as it is."""
-        return align(self._projector, self.body, m, self.region.center, offset, scale)
+        if self._voxels is None or self._voxels_age > VOXELS_LAST:
+            self._voxels = None   # frees its memory first
+            self._voxels, self._voxels_age = VoxelBody(self._projector, self.body), 0
+        return align(self._projector, self.body, self._voxels, m, self.region.center, offset,
+                     scale)
 
     def fit_pose(self, view: int) -> None:
         """Take one step of a view's pose to the body as it is."""
@@ -219,4 +230,5 @@ class Solution:
         result = self._refiner.step(self.measurements[view], view, self.exposures, self._curvature,
                                     number, self.held_out_residual)
         self.held_out[view] = result.held_out
+        self._voxels_age += 1
         return result
