@@ -19,8 +19,9 @@ from ixgs_ros.simulation.material_shot import MaterialShot
 
 FORMAT = 1
 INDEX = 'index.json'
-# Files that are kept open in memory; a body of 12 shots of 256² takes 8 MB.
-KEPT = 4
+# Bytes of bodies that are kept in memory; a body of 10 shots of 128² takes 1.6 MB. Shots that are
+# drawn at random hardly ever find their body among a few.
+KEPT = 1.5e9
 
 
 class PoolError(ValueError):
@@ -41,7 +42,7 @@ class ShotPool:
         self.folder = Path(folder)
         self.index = read_index(self.folder)
         self._bodies = sorted(self.index['bodies'], key=lambda entry: entry['body'])
-        self._load = lru_cache(KEPT)(self._read)
+        self._load = lru_cache(self._bodies_kept())(self._read)
 
     def __len__(self) -> int:
         return len(self._bodies) * self.index['views']
@@ -49,11 +50,8 @@ class ShotPool:
     def __getitem__(self, i: int) -> MaterialShot:
         """Return shot ``i``, counted from 0."""
         entry, view = self._entry(i), i % self.index['views']
-        data = self._load(entry['file'])
-        areas, bone = data['areas'][view], data['bone'][view]
-        pose = data['reference_from_source'][view]
-        return MaterialShot(View(data['k'][view], RigidTransform(pose[:3, :3], pose[:3, 3]),
-                                 *bone.shape), areas, bone, entry['metal'])
+        views, areas, bone = self._load(entry['file'])
+        return MaterialShot(views[view], areas[view], bone[view], entry['metal'])
 
     def source(self, i: int) -> str:
         """Return what the body of shot ``i`` was made from, such as 'lidc' or 'procedural'."""
@@ -68,9 +66,18 @@ class ShotPool:
             raise IndexError(f'expected a shot from 0 to {len(self) - 1}, got {i}')
         return self._bodies[i // self.index['views']]
 
-    def _read(self, name: str) -> dict[str, np.ndarray]:
+    def _bodies_kept(self) -> int:
+        """Return how many bodies stay in memory: as many as KEPT allows of the largest."""
+        sizes = [path.stat().st_size for path in self.folder.glob('*.npz')]
+        return max(1, int(KEPT / max(sizes, default=1.0)))
+
+    def _read(self, name: str) -> tuple[list[View], np.ndarray, np.ndarray]:
+        """Return a body's views, areas (n, 4, H, W) and bone (n, H, W), float16."""
         with np.load(self.folder / name) as data:
-            return {key: data[key] for key in data.files}
+            areas, bone = data['areas'], data['bone']
+            views = [View(k, RigidTransform(pose[:3, :3], pose[:3, 3]), *bone.shape[1:])
+                     for k, pose in zip(data['k'], data['reference_from_source'], strict=True)]
+        return views, areas, bone
 
 
 def read_index(folder: Path) -> dict:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.cli.main import main
+from ixgs_ros.simulation import shot_pool
 from ixgs_ros.simulation.pair_making import make_pairs, PairSettings
 from ixgs_ros.simulation.shot_pool import PoolError, ShotPool
 
@@ -60,6 +61,19 @@ def test_a_body_depends_on_seed_and_number_only(pool, tmp_path):
     other = tmp_path / 'other'
     make_pairs(other, PairSettings(('box.npz', 'procedural'), 1, 2, 24, 6), lambda done: None)
     assert not np.array_equal(ShotPool(other)[0].areas, ShotPool(folder)[0].areas)
+
+
+def test_a_pool_keeps_few_bytes_in_memory(pool, monkeypatch):
+    folder, _ = pool
+    largest = max(path.stat().st_size for path in folder.glob('*.npz'))
+    monkeypatch.setattr(shot_pool, 'KEPT', 2.5 * largest)
+    shots, read = ShotPool(folder), []
+    load = np.load
+    monkeypatch.setattr(np, 'load', lambda path: read.append(path) or load(path))
+    for i in (0, 1, 2, 3, 0, 4, 2):
+        assert shots[i].areas.any()
+    # Bodies 0, 1, 2, and again 1, which was used least recently when 2 came.
+    assert [path.name[-5] for path in read] == ['0', '1', '2', '1']
 
 
 def test_other_settings_are_refused(pool):

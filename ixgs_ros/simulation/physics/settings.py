@@ -147,7 +147,10 @@ class Physics:
 
 def ranges() -> dict[str, Range]:
     """Return the range of every field of :class:`Physics`."""
-    return {entry.name: entry.metadata['range'] for entry in fields(Physics)}
+    return dict(_RANGES)
+
+
+_RANGES: dict[str, Range] = {entry.name: entry.metadata['range'] for entry in fields(Physics)}
 
 
 def draw_physics(rng: np.random.Generator, widening: float = 0.0) -> Physics:
@@ -158,8 +161,8 @@ def draw_physics(rng: np.random.Generator, widening: float = 0.0) -> Physics:
         widening: by how much of its width each range is widened at either end.
     """
     drawn = {}
-    for name, entry in ranges().items():
-        there, share = rng.uniform(size=2)
+    shares = rng.uniform(size=(len(_RANGES), 2)).tolist()
+    for (name, entry), (there, share) in zip(_RANGES.items(), shares, strict=True):
         if there < entry.chance:
             drawn[name] = entry.at((1.0 + 2.0 * widening) * share - widening)
     if drawn.get('gamma', 1.0) > 0.6:

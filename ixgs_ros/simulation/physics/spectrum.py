@@ -64,12 +64,22 @@ def full_beam(kvp: float, aluminium_mm: float, copper_mm: float, metal: str) -> 
 
     The panel integrates energy, so the signal is photons times energy times absorption.
     """
+    signal = spectrum(kvp, aluminium_mm, copper_mm) * _response()
+    return _beam(signal, _attenuation(metal))
+
+
+@cache
+def _response() -> np.ndarray:
+    """Return what the panel measures of a photon of each tabulated energy (n,), keV."""
     table = tables()
-    absorbed = -np.expm1(-CSI_KG_PER_M2 * table['csi_m2_per_kg'])
-    signal = spectrum(kvp, aluminium_mm, copper_mm) * table['energies_kev'] * absorbed
-    attenuation = np.stack([table[f'{name}_m2_per_kg']
-                            for name in ('water', 'mineral', 'iodine', metal)])
-    return _beam(signal, attenuation)
+    return table['energies_kev'] * -np.expm1(-CSI_KG_PER_M2 * table['csi_m2_per_kg'])
+
+
+@cache
+def _attenuation(metal: str) -> np.ndarray:
+    """Return the attenuation (4, n) of water, mineral, iodine and the metal, m²/kg."""
+    return np.stack([tables()[f'{name}_m2_per_kg']
+                     for name in ('water', 'mineral', 'iodine', metal)])
 
 
 def reduced_beam(kvp: float, aluminium_mm: float, copper_mm: float, metal: str) -> Beam:

@@ -63,6 +63,6 @@ class TrainingConfig:
         low=0.0, high=0.99999)
     clip: float = setting(1.0, 'largest norm of the gradient', low=1e-3, high=1e6)
     precision: str = setting(
-        'float32', 'of the convolutions; bfloat16 is 1.5 times as fast on CPUs with its '
+        'float32', 'of the convolutions; bfloat16 is 1.3 times as fast on CPUs with its '
         'instructions (avx512_bf16) and 12 to 38 times as slow on others',
         choices=('float32', 'bfloat16'))

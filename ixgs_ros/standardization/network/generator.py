@@ -12,12 +12,60 @@ from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.inputs import CHANNELS, SCALE
 
 
-def _double_convolution(inputs: int, outputs: int) -> nn.Sequential:
+def _double_convolution(inputs: int, outputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
                    nn.GroupNorm(max(1, outputs // 8), outputs), nn.SiLU()]
-    return nn.Sequential(*layers)
+    return layers
+
+
+class _Joined(nn.Sequential):
+    """Layers whose first, a convolution of 3 × 3, sees fine features and coarse ones enlarged."""
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Return features at the fine resolution.
+
+        Args:
+            fine: (B, C, H, W), the first of what the convolution sees.
+            coarse: (B, D, H / 2, W / 2), the others: every pixel stands for 2 × 2.
+        """
+        first, *others = self
+        own, rest = first.weight.split([fine.shape[1], coarse.shape[1]], dim=1)
+        features = functional.conv2d(fine, own, padding=1) + functional.conv_transpose2d(
+            coarse, enlarging(rest), stride=2, padding=1)
+        for layer in others:
+            features = layer(features)
+        return features
+
+
+def enlarging(weight: Tensor) -> Tensor:
+    """Return the kernel (D, C, 4, 4) that enlarges twofold and convolves at once.
+
+    Of nine neighbours in an image enlarged by repetition only four differ, so that a transposed
+    convolution does the same at less than half the cost.
+
+    Args:
+        weight: (C, D, 3, 3) of the convolution of the enlarged image.
+    """
+    turned = weight.transpose(0, 1).flip(2, 3)
+    for pads in (((1, 0, 0, 0), (0, 1, 0, 0)), ((0, 0, 1, 0), (0, 0, 0, 1))):
+        first, second = (functional.pad(turned, pad) for pad in pads)
+        turned = first + second
+    return turned
+
+
+def blocks_as_channels(image: Tensor, edge: int) -> Tensor:
+    """Return ``pixel_unshuffle`` of an image (B, C, H, W), in half its time."""
+    parts = [image[..., row::edge, column::edge]
+             for row in range(edge) for column in range(edge)]
+    return torch.stack(parts, dim=2).flatten(1, 2)
+
+
+def halved(features: Tensor) -> Tensor:
+    """Return means of 2 × 2 pixels of (B, C, H, W), in a third of ``avg_pool2d``'s time."""
+    rows = features[..., ::2, :] + features[..., 1::2, :]
+    return 0.25 * (rows[..., ::2] + rows[..., 1::2])
 
 
 class Generator(nn.Module):
@@ -38,10 +86,11 @@ class Generator(nn.Module):
         widths = [min(config.channels * 2 ** level, config.max_channels)
                   for level in range(config.levels)]
         inputs = CHANNELS * config.block ** 2
-        self.down = nn.ModuleList(_double_convolution(before, after) for before, after
+        self.down = nn.ModuleList(nn.Sequential(*_double_convolution(before, after))
+                                  for before, after
                                   in zip([inputs, *widths[:-1]], widths, strict=True))
-        self.up = nn.ModuleList(_double_convolution(fine + coarse, fine) for fine, coarse
-                                in zip(widths[:-1], widths[1:], strict=True))
+        self.up = nn.ModuleList(_Joined(*_double_convolution(fine + coarse, fine))
+                                for fine, coarse in zip(widths[:-1], widths[1:], strict=True))
         self.head = nn.Conv2d(widths[0], 2 * config.block ** 2, 1)
         self._begin_with_little()
 
@@ -77,14 +126,13 @@ class Generator(nn.Module):
         return bone * mask, logit
 
     def _heads(self, channels: Tensor) -> tuple[Tensor, Tensor]:
-        features = functional.pixel_unshuffle(channels, self.config.block)
+        features = blocks_as_channels(channels, self.config.block)
         skipped = []
         for level, block in enumerate(self.down):
-            features = block(functional.avg_pool2d(features, 2) if level else features)
+            features = block(halved(features) if level else features)
             skipped.append(features)
         for block, fine in zip(reversed(self.up), reversed(skipped[:-1]), strict=True):
-            features = functional.interpolate(features, scale_factor=2.0, mode='nearest')
-            features = block(torch.cat([fine, features], dim=1))
+            features = block(fine, features)
         amount, logit = self.head(features).chunk(2, dim=1)
         return (functional.pixel_shuffle(amount, self.config.block),
                 functional.pixel_shuffle(logit, self.config.block))

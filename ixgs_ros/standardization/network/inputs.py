@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ixgs_ros.standardization.network.config import NetworkConfig
+from ixgs_ros.standardization.network.smoothing import smoothed
 
 # Deviations of the Gaussians that the high-pass copies are the difference from, px of the network
 # where a row has 128 of them; the strength of a copy is its root mean square over a Gaussian
@@ -94,9 +95,7 @@ def channels_of(scaled: Scaled, config: NetworkConfig) -> np.ndarray:
 
 def _local_mean(image: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
     """Return the mean over a Gaussian around each pixel; ``image`` is 0 where weights are."""
-    total, share = (cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-                    for array in (image, weights))
-    return total / np.maximum(share, 1e-3)
+    return smoothed(image, sigma) / np.maximum(smoothed(weights, sigma), np.float32(1e-3))
 
 
 def padded(scaled: Scaled, multiple: int) -> Scaled:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.discriminator import Discriminator
-from ixgs_ros.standardization.network.generator import Generator
+from ixgs_ros.standardization.network.generator import (
+    blocks_as_channels,
+    enlarging,
+    Generator,
+    halved,
+)
 from ixgs_ros.standardization.network.inputs import CHANNELS, channels_of, Scaled
 
 
@@ -57,3 +63,34 @@ def test_a_direct_output_begins_where_it_is_told_to():
 def test_the_discriminator_judges_patches():
     scores = Discriminator(8)(torch.zeros(2, CHANNELS, 64, 64), torch.zeros(2, 1, 64, 64))
     assert scores.shape == (2, 1, 14, 14)
+
+
+def test_an_enlarging_kernel_enlarges_and_convolves():
+    torch.manual_seed(0)
+    coarse, weight = torch.randn(2, 5, 6, 7), torch.randn(3, 5, 3, 3)
+    enlarged = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    found = functional.conv_transpose2d(coarse, enlarging(weight), stride=2, padding=1)
+    torch.testing.assert_close(found, functional.conv2d(enlarged, weight, padding=1),
+                               rtol=1e-4, atol=1e-4)
+
+
+def test_an_up_block_sees_the_fine_features_first():
+    torch.manual_seed(0)
+    block = Generator(NetworkConfig(channels=8, levels=2)).up[0]
+    fine, coarse = torch.randn(1, 8, 8, 8), torch.randn(1, 16, 4, 4)
+    both = torch.cat([fine, coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)], dim=1)
+    expected = both
+    for layer in block:
+        expected = layer(expected)
+    torch.testing.assert_close(block(fine, coarse), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('edge', [1, 2, 4])
+def test_blocks_become_channels_as_in_torch(edge):
+    image = torch.randn(2, 3, 8, 16)
+    assert torch.equal(blocks_as_channels(image, edge), functional.pixel_unshuffle(image, edge))
+
+
+def test_half_as_many_pixels_are_means():
+    image = torch.randn(2, 3, 8, 6)
+    torch.testing.assert_close(halved(image), functional.avg_pool2d(image, 2))
