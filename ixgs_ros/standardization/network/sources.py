@@ -9,18 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ixgs_ros.simulation.licences import LICENCES
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.physics import draw_physics, expose_shot
 from ixgs_ros.simulation.shot_pool import ShotPool
 from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
 from ixgs_ros.standardization.network.folder_pairs import FolderPairs, Progress
-
-# Licence and attribution of what every user has, by what the pool calls it.
-LICENCES = {
-    'lidc': 'LIDC-IDRI-0001, CC BY 3.0, doi:10.7937/K9/TCIA.2015.LO9QL9SX',
-    'procedural': 'made by this project, Apache-2.0',
-    'phantom': 'made by this project, Apache-2.0',
-}
 
 
 @dataclass(frozen=True, eq=False)
