@@ -23,9 +23,9 @@ GRISTLE_MM = 12.0
 def paint_ribs(canvas: Canvas, thorax: Thorax, quality: Quality,
                rng: np.random.Generator) -> None:
     """Paint a pair of ribs to each thoracic vertebra, cartilages, and the breastbone."""
-    thin, flat = rng.uniform(2.9, 4.2), rng.uniform(1.5, 2.3)
+    thin, flat = rng.uniform(2.7, 3.9), rng.uniform(1.4, 1.9)
     cortex, spongy = bony(quality.draw(rng, 600.0, 1500.0)), bony(quality.draw(rng, 80.0, 350.0))
-    shell = quality.draw(rng, 0.8, 2.0)
+    shell = quality.draw(rng, 0.7, 1.7)
     breath = rng.uniform(0.6, 1.25) * (thorax.level(1) - thorax.level(12)) / 270.0
     plate = _plate(thorax, rng)
     gristle = rng.uniform(60.0, 150.0)

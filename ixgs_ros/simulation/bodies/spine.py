@@ -85,7 +85,8 @@ def draw_spine(rng: np.random.Generator, lowest_mm: float, highest_mm: float) ->
         spine.append(Vertebra(name, line(z), basis @ turn, scale * rng.uniform(0.97, 1.03),
                               half * (0.9 if thoracic else 1.0, 1.1 if thoracic else 1.0, 1.0),
                               process, slant * (2.2 if thoracic else 0.5)))
-        z += scale * (2.0 * half[2] + 9.0 * disc)
+        # Discs of the chest are half as high.
+        z += scale * (2.0 * half[2] + (4.5 if thoracic else 9.0) * disc)
     return spine
 
 

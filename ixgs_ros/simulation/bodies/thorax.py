@@ -105,8 +105,9 @@ class Thorax:
 def draw_thorax(rng: np.random.Generator, spine: list[Vertebra]) -> Thorax:
     """Return a thorax for a spine, from narrow and deep to broad and flat, at any breath."""
     thorax = Thorax(spine, np.ones(2), rng.uniform(29.0, 38.0), np.zeros(2))
-    width = (thorax.level(1) - thorax.level(12)) * rng.uniform(0.42, 0.55)
-    half = np.array([width, width * rng.uniform(0.62, 0.82)])
+    width = (thorax.level(1) - thorax.level(12)) * rng.uniform(0.41, 0.53)
+    width = float(np.clip(width, 106.0, 158.0))
+    half = np.array([width, np.clip(width * rng.uniform(0.6, 0.8), 72.0, 115.0)])
     right = thorax.level(rng.uniform(8.3, 11.2))
     return Thorax(spine, half, thorax.back,
                   np.array([right, right - rng.uniform(-4.0, 26.0)]))
