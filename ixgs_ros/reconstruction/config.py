@@ -45,8 +45,9 @@ class RefineConfig:
     """The joint refinement of all parameters of the Gaussians."""
 
     tv_weight: float = setting(
-        0.01, 'weight of the total variation of the volume, times the held-out residual, against '
-        'the squared residuals of the line integrals', unit='m', low=0.0, high=10.0)
+        0.03, 'weight of the total variation of the volume, times the held-out residual to the '
+        'power of 1.5, against the squared residuals of the line integrals', unit='m', low=0.0,
+        high=10.0)
     weight_power: float = setting(
         0.7, 'exponent of the weights (photons relative to air): 1 trusts the statistics, 0 '
         'trusts all pixels alike; where the body reaches beyond the region, of new starts and '

@@ -1,7 +1,7 @@
 """The joint refinement: one step fits one view with all parameters of the Gaussians.
 
-The loss of a step is ``½ mean(w r²) + tv_weight · h · mean |Dσ|`` with the residual r of one view
-in line-integral units, the RMS h of the held-out residuals, and the differences D between
+The loss of a step is ``½ mean(w r²) + tv_weight · h^1.5 · mean |Dσ|`` with the residual r of one
+view in line-integral units, the RMS h of the held-out residuals, and the differences D between
 neighbours of a coarse voxelization of the region. Smoothing changes slowly, so its gradient is
 taken anew every tenth step only. The shell has nothing but its densities to fit, by the majoriser
 steps of the density sweeps.
@@ -27,6 +27,9 @@ from ixgs_ros.volume.grid import Region
 
 TV_VOXELS = 64
 TV_PERIOD = 10
+# Were all that is unexplained noise, the weight of a prior would grow with its square; but in a
+# truncated body (h of 0.2, not 0.01) it is the outside, and there that smooths too much.
+TV_POWER = 1.5
 # Differences below this are noise of the model itself, 1/m (15 HU).
 TV_EPSILON = 0.3
 # λ of the shell's density steps: one view among many moves it only so far.
@@ -114,5 +117,5 @@ class Refiner:
         splatter = self._projector.fine
         volume = splatter.voxelize(self._body.fine, self._grid, self._volume)
         _, d_volume = total_variation(volume, TV_EPSILON, self._variation)
-        d_volume *= np.float32(self._config.tv_weight * unexplained / volume.size)
+        d_volume *= np.float32(self._config.tv_weight * unexplained**TV_POWER / volume.size)
         return splatter.voxelize_gradient(self._body.fine, self._grid, d_volume, self._smoothing)
