@@ -75,7 +75,7 @@ class Session:
         return self.beyond > BEYOND
 
 
-NUMBERS = Exponents(constant=1.250, local=0.534, unmeasured=0.555, wide=2.454)
+NUMBERS = Exponents(constant=1.130, local=0.556, unmeasured=0.541, wide=2.416)
 
 
 def contrast(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:

@@ -38,8 +38,11 @@ def test_it_says_what_it_was_trained_on_and_is_small(network):
     provenance = network.weights.provenance
     assert provenance['excluded'] == []
     licences = network.weights.licences
-    assert set(provenance['shots']) == set(licences) == {'abdomen_2mm', 'lidc', 'procedural'}
+    assert set(provenance['shots']) == set(licences) == {
+        'abdomen_2mm', 'lidc', 'procedural', 'plastimatch_thorax_t0', 'pyradiomics_lung1',
+        'pyradiomics_lung2', 'ts_lumbar_pelvis'}
     assert 'CC BY 3.0' in licences['lidc'] and 'CC BY 3.0' in licences['abdomen_2mm']
+    assert 'BSD-3-Clause' in licences['plastimatch_thorax_t0']
     assert SHIPPED.stat().st_size < 12e6
 
 
