@@ -24,9 +24,9 @@ from ixgs_ros.reconstruction.voxel_body import VoxelBody
 from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.volume.grid import Region
 
-# λ of the density sweeps after a start, and after one that is only compared or soon replaced.
+# λ of the density sweeps after a start. After one of them alone, trials of right views are a matter
+# of luck (docs/decisions/0010-quarantine.md).
 SWEEP_RATES = (1.0, 1.0, 0.5)
-TRIAL_RATES = (1.0,)
 # Steps after which the body has changed enough to be put into voxels anew: derivatives by poses
 # need no more.
 VOXELS_LAST = 24
@@ -101,7 +101,7 @@ class Solution:
             yield
         # They depend on the geometry alone, which stands until the first step.
         fine, shell = yield from density.majorisers(projector, body, measurements)
-        for number, rate in enumerate(TRIAL_RATES if trial else SWEEP_RATES):
+        for number, rate in enumerate(SWEEP_RATES):
             order = np.random.default_rng((config.seed, number)).permutation(chosen)
             yield from density.sweep(projector, body, measurements, exposures, fine, shell, order,
                                      rate)
