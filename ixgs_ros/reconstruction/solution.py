@@ -24,8 +24,8 @@ from ixgs_ros.reconstruction.voxel_body import VoxelBody
 from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.volume.grid import Region
 
-# λ of the density sweeps after a start. After one of them alone, trials of right views are a matter
-# of luck (docs/decisions/0010-quarantine.md).
+# λ of the density sweeps after a start. After one of them alone, trials of right views are luck
+# (docs/decisions/0010-quarantine.md).
 SWEEP_RATES = (1.0, 1.0, 0.5)
 # Steps after which the body has changed enough to be put into voxels anew: derivatives by poses
 # need no more.
