@@ -18,7 +18,7 @@ from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.noise import Noise, noise_of, weighted
 from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
-from ixgs_ros.reconstruction.start import build_body
+from ixgs_ros.reconstruction.start import build_body, fine_region
 from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
 from ixgs_ros.reconstruction.voxel_body import VoxelBody
 from ixgs_ros.reconstruction.work import finish, Pieces
@@ -179,7 +179,8 @@ class Solution:
         """Return one step of a view, one of these or another, to the body as it is."""
         if self._voxels is None or self._voxels_age > VOXELS_LAST:
             self._voxels = None   # frees its memory first
-            self._voxels, self._voxels_age = VoxelBody(self._projector, self.body), 0
+            self._voxels = VoxelBody(self._projector, self.body, fine_region(self.region))
+            self._voxels_age = 0
         return align(self._projector, self.body, self._voxels, m, self.region.center, offset,
                      scale)
 

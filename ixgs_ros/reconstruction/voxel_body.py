@@ -17,7 +17,7 @@ from ixgs_ros.volume.grid import Region
 
 # Along the longest side of what each part of the body fills.
 VOXELS = 64
-# A part's box reaches so many of its median standard deviations beyond the centres.
+# Gaussians reach so many of their part's median standard deviations beyond their centres' box.
 REACH = 3.0
 
 
@@ -27,14 +27,15 @@ class VoxelBody:
     Args:
         projector: evaluates the body.
         body: what is put into voxels.
+        box: that the fine part's centres fill; one that wandered off must not widen the voxels.
     """
 
-    def __init__(self, projector: Projector, body: Body) -> None:
-        self._layers = []
-        for part in (body.fine, body.shell):
-            if len(part):
-                grid = grid_of(box_of(part), VOXELS)
-                self._layers.append((projector.fine.voxelize(part, grid), grid))
+    def __init__(self, projector: Projector, body: Body, box: Region) -> None:
+        parts = [(body.fine, box)]
+        if len(body.shell):
+            parts.append((body.shell, box_of(body.shell)))
+        grids = [(part, grid_of(grown(around, part), VOXELS)) for part, around in parts]
+        self._layers = [(projector.fine.voxelize(part, grid), grid) for part, grid in grids]
 
     def render(self, view: View) -> np.ndarray:
         """Return the line integrals, (H, W) float32."""
@@ -46,8 +47,14 @@ class VoxelBody:
         return total
 
 
-def box_of(part: GaussianModel) -> Region:
-    """Return a box that holds the Gaussians of a part, but for the edge of what is far larger."""
+def box_of(shell: GaussianModel) -> Region:
+    """Return the box of the shell's centres, which never move."""
+    lower, upper = (np.asarray(end, np.float64)
+                    for end in (shell.means.min(axis=0), shell.means.max(axis=0)))
+    return Region(0.5 * (lower + upper), upper - lower)
+
+
+def grown(box: Region, part: GaussianModel) -> Region:
+    """Return the box with what Gaussians centred in it reach beyond it."""
     reach = REACH * float(np.exp(np.median(part.log_scales)))
-    lower, upper = part.means.min(axis=0) - reach, part.means.max(axis=0) + reach
-    return Region(0.5 * (lower + upper).astype(np.float64), (upper - lower).astype(np.float64))
+    return Region(box.center, box.size + 2 * reach)

@@ -8,6 +8,7 @@ from reconstruction_scene import CARM, configure, take, WIDE_BODY
 
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.reconstruction.voxel_body import VOXELS
 from ixgs_ros.verdict import Code, Refusal
 from ixgs_ros.volume.grid import Region
 
@@ -73,7 +74,7 @@ def test_steps_need_no_memory_but_a_few_images():
         second, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    voxels = 2 * 4 * 64**3
+    voxels = 2 * 4 * VOXELS**3
     assert peak - voxels < (len(SHOTS) + 16) * image + 2 * model < 700_000
     # In fifty steps; the interpreter's own caches take about one image.
     assert second < first + 4 * image
