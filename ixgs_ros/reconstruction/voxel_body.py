@@ -31,7 +31,8 @@ class VoxelBody:
     """
 
     def __init__(self, projector: Projector, body: Body, box: Region) -> None:
-        parts = [(body.fine, box)]
+        # Where all is air there is nothing to put into voxels.
+        parts = [(body.fine, box)] if len(body.fine) else []
         if len(body.shell):
             parts.append((body.shell, box_of(body.shell)))
         grids = [(part, grid_of(grown(around, part), VOXELS)) for part, around in parts]
