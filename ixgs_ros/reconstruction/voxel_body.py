@@ -32,10 +32,13 @@ class VoxelBody:
 
     def __init__(self, projector: Projector, body: Body, box: Region) -> None:
         # Where all is air there is nothing to put into voxels.
-        parts = [(body.fine, box)] if len(body.fine) else []
+        parts = [(body.fine, box.lower, box.upper)] if len(body.fine) else []
         if len(body.shell):
-            parts.append((body.shell, box_of(body.shell)))
-        grids = [(part, grid_of(grown(around, part), VOXELS)) for part, around in parts]
+            # The shell's centres never move.
+            means = body.shell.means.astype(np.float64)
+            parts.append((body.shell, means.min(axis=0), means.max(axis=0)))
+        grids = [(part, grid_of(grown(lower, upper, part), VOXELS))
+                 for part, lower, upper in parts]
         self._layers = [(projector.fine.voxelize(part, grid), grid) for part, grid in grids]
 
     def render(self, view: View) -> np.ndarray:
@@ -48,14 +51,7 @@ class VoxelBody:
         return total
 
 
-def box_of(shell: GaussianModel) -> Region:
-    """Return the box of the shell's centres, which never move."""
-    lower, upper = (np.asarray(end, np.float64)
-                    for end in (shell.means.min(axis=0), shell.means.max(axis=0)))
-    return Region(0.5 * (lower + upper), upper - lower)
-
-
-def grown(box: Region, part: GaussianModel) -> Region:
-    """Return the box with what Gaussians centred in it reach beyond it."""
+def grown(lower: np.ndarray, upper: np.ndarray, part: GaussianModel) -> Region:
+    """Return a box, or a point, with what Gaussians centred in it reach beyond it."""
     reach = REACH * float(np.exp(np.median(part.log_scales)))
-    return Region(box.center, box.size + 2 * reach)
+    return Region(0.5 * (lower + upper), upper - lower + 2 * reach)

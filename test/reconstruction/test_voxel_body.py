@@ -65,3 +65,11 @@ def test_a_gaussian_that_wandered_off_does_not_coarsen_the_voxels(solution):
     finally:
         means[0] = kept
     assert np.abs(after - before).mean() < 1e-3 * before.mean()
+
+
+def test_a_shell_of_one_gaussian_has_voxels_too():
+    model = Reconstructor(configure())
+    model.add_shots(take(WIDE_BODY, VIEWS))
+    solution = model._course.solution
+    solution.body.shell = solution.body.shell.select(np.arange(1))
+    assert np.isfinite(voxels_of(solution).render(VIEWS[0])).all()
