@@ -53,8 +53,10 @@ class Schedule:
 FROM_NOTHING = Schedule(sweeps=20, momentum=0.7)
 # Where the layers begin with what was found before the newest shots came.
 AGAIN = Schedule(sweeps=10, momentum=0.7)
-# Of a start that is only compared with another, or replaced at once.
-TRIAL = Schedule(sweeps=4, momentum=0.0)
+# Of a start that is replaced at once.
+QUICK = Schedule(sweeps=4, momentum=0.0)
+# Of voxels that are only compared with others.
+TRIAL = Schedule(sweeps=10, momentum=0.7)
 
 
 @dataclass(eq=False)
@@ -165,7 +167,8 @@ def shows_whole_body(values: np.ndarray, used: np.ndarray) -> bool:
 
 
 def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndarray,
-          seed: int, begun: list[np.ndarray] | None = None, trial: bool = False) -> Pieces[None]:
+          seed: int, schedule: Schedule,
+          begun: list[np.ndarray] | None = None) -> Pieces[None]:
     """Fill the layers' volumes from the measurements; in place, a view or a layer a piece.
 
     Args:
@@ -173,30 +176,26 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         measurements: at least two.
         offsets: (views,) exposure offsets, subtracted from the values.
         seed: of the order of the views.
+        schedule: how.
         begun: what such layers held that were filled from some of these views.
-        trial: a few sweeps from nothing will do.
     """
     # Where nothing may be, nothing will be: most often all around the region.
     layers = [layers[0], *(layer for layer in layers[1:] if layer.support.any())]
-    schedule = TRIAL if trial else FROM_NOTHING if begun is None else AGAIN
-    if not trial:
-        for layer, volume in zip(layers, begun or [], strict=False):
-            layer.begin_with(volume)
-    grid = layers[0].grid
-    measurements = [m.coarser(binning(m.view, grid.region.center, grid.spacing[0]))
-                    for m in measurements]
+    for layer, volume in zip(layers, begun or [], strict=False):
+        layer.begin_with(volume)
+    measurements = [binned(m, layers[0].grid) for m in measurements]
     yield
     supports = [layer.support.astype(np.float32) for layer in layers]
     lengths = []
     for m in measurements:
-        lengths.append(_project(layers, supports, m))
+        lengths.append(project(layers, supports, m))
         yield
     for sweep in range(schedule.sweeps):
         for layer in layers:
             layer.push(min(schedule.momentum, sweep / (sweep + 3)))
         for k in np.random.default_rng((seed, sweep)).permutation(len(measurements)):
             m = measurements[k]
-            residual = m.values - np.float32(offsets[k]) - _project(
+            residual = m.values - np.float32(offsets[k]) - project(
                 layers, [layer.volume for layer in layers], m)
             shortest = 2 * layers[0].grid.spacing[0]
             rate = np.where((lengths[k] > shortest) & (m.weights > 0),
@@ -213,7 +212,13 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             yield
 
 
-def _project(layers: list[Layer], volumes: list[np.ndarray], m: Measurement) -> np.ndarray:
+def binned(m: Measurement, grid: VoxelGrid) -> Measurement:
+    """Return a measurement with pixels about as wide as the voxels of a grid."""
+    return m.coarser(binning(m.view, grid.region.center, grid.spacing[0]))
+
+
+def project(layers: list[Layer], volumes: list[np.ndarray], m: Measurement) -> np.ndarray:
+    """Return the line integrals (h, w) through all layers, if they held these volumes."""
     total = np.zeros(m.values.shape, np.float32)
     image = np.empty_like(total)
     for layer, volume in zip(layers, volumes, strict=True):

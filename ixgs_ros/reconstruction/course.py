@@ -45,7 +45,7 @@ class Course:
         self.held_out_residual = float('nan')
         self.schedule = Schedule(shots.views, None)
         self.starts = Starts(projector, config, shots)
-        self.quarantine = Quarantine(self.starts, shots)
+        self.quarantine = Quarantine(self.starts, shots, config)
         self._config = config
         self._shots = shots
         self._work: Pieces[None] | None = None
@@ -121,7 +121,7 @@ class Course:
             self.begin_schedule(self.schedule.newest)
 
     def _try_without(self, solution: Solution, view: int, clear: bool) -> Pieces[None]:
-        """Set a suspect view aside; if new starts acquit it, let others back."""
+        """Set a suspect view aside; if a trial acquits it, let others back."""
         without = yield from self.quarantine.without(solution, view, clear)
         if without is None:
             self._let_back(solution)

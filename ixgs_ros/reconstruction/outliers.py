@@ -26,10 +26,10 @@ DEVIATIONS = 4.0
 # A view that is set aside is used again once it is this much closer, as a share of the logarithm.
 RETURN = 0.8
 # A wrong view makes the right ones differ as well, so nothing may stand out clearly. From this
-# share on, two new starts, with and without the view, decide: right views make the others'
-# residuals fall to 0.9 at least, and another body among twelve to 0.7.
+# share on, a trial decides: coarse voxels with and without the view. Without a right view they
+# leave the others' residuals as they are.
 SUSPECT = 0.6
-RELIEF = 0.8
+RELIEF = 0.95
 # Exponent of the photons by which residuals are compared (the default of refine.weight_power): the
 # weights by which views are fitted follow the residuals where the body is truncated, and views
 # through thick parts would stand out by them.
@@ -53,8 +53,13 @@ def misfit(m: Measurement, residual: np.ndarray) -> np.ndarray:
     mask = (m.weights + m.held_out > 0).astype(np.float32)
     own = weighted_rms(structure(m.values, mask), mask)
     left = weighted_rms(structure(residual, mask), mask)
+    return np.array([photon_residual(m, residual), left / own if own > 0 else np.nan])
+
+
+def photon_residual(m: Measurement, residual: np.ndarray) -> float:
+    """Return the RMS of a view's residual (h, w), weighted by its photons."""
     trust = np.where(m.weights > 0, m.photons ** np.float32(TRUST), 0)
-    return np.array([weighted_rms(residual, trust), left / own if own > 0 else np.nan])
+    return weighted_rms(residual, trust)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +109,11 @@ def better_without(with_it: np.ndarray, without: np.ndarray, others: np.ndarray)
     """Return whether the others' residuals fall as only a wrong view lets them.
 
     Args:
-        with_it: (views, 2) misfits of a new start from all used views.
-        without: the same of one without the suspect.
+        with_it: (views,) that voxels from all used views leave.
+        without: the same of voxels without the suspect.
         others: (views,) bool, the used views without the suspect.
     """
-    change = np.log(without[others, 0] / with_it[others, 0])
+    change = np.log(without[others] / with_it[others])
     return bool(np.mean(change) < np.log(RELIEF))
 
 

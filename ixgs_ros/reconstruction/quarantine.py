@@ -1,15 +1,15 @@
-"""Which view is left out of the model, and what new starts without it say (`outliers`)."""
+"""Which view is left out of the model, and what a trial without it says (`outliers`, `trial`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ixgs_ros.reconstruction import outliers
+from ixgs_ros.reconstruction import outliers, trial
 from ixgs_ros.reconstruction.accepted import Accepted
+from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.solution import Solution
 from ixgs_ros.reconstruction.starts import GROWTH, Starts
 from ixgs_ros.reconstruction.work import Pieces
-from ixgs_ros.volume.grid import Region
 
 
 class Quarantine:
@@ -18,11 +18,13 @@ class Quarantine:
     Args:
         starts: makes them.
         shots: what they are made from.
+        config: all settings.
     """
 
-    def __init__(self, starts: Starts, shots: Accepted) -> None:
+    def __init__(self, starts: Starts, shots: Accepted, config: ReconstructionConfig) -> None:
         self._starts = starts
         self._shots = shots
+        self._config = config
         # How many views there were when a suspect shot was last tried, by its id.
         self._tried: dict[int, int] = {}
 
@@ -33,7 +35,7 @@ class Quarantine:
     def suspect(self, solution: Solution) -> tuple[int, bool] | None:
         """Return the view that is to be tried, and whether its figures alone decide; or None.
 
-        Whom new starts acquit is looked at again only when there are many more views. For a view
+        Whom a trial acquits is looked at again only when there are many more views. For a view
         that no start has seen the figures never decide: it may be right and stand out as far.
         """
         found = outliers.suspect(solution.misfits, solution.used)
@@ -48,21 +50,25 @@ class Quarantine:
     def without(self, solution: Solution, view: int, clear: bool) -> Pieces[Solution | None]:
         """Return a new start without a suspect view; None if it is to stay.
 
-        Where its figures are not clear, two new starts are made, with and without it.
+        Where its figures are not clear, a trial decides.
         """
-        region, used = solution.region, solution.used.copy()
-        others = used.copy()
+        region, others = solution.region, solution.used.copy()
         others[view] = False
         if not clear:
             self._tried[self._shots.shots[view].id] = self._shots.views
-            with_it = yield from self._tried_with(region, used)
-            without = yield from self._tried_with(region, others)
-            if not outliers.better_without(with_it, without, others):
+            if not (yield from self._is_wrong(solution, others)):
                 return None
         fresh = yield from self._starts.of(region, others)
         yield from self._starts.catch_up(fresh)
         return fresh
 
-    def _tried_with(self, region: Region, used: np.ndarray) -> Pieces[np.ndarray]:
-        """Return the misfits (views, 2) that a start of few sweeps leaves."""
-        return (yield from self._starts.of(region, used, trial=True)).misfits
+    def _is_wrong(self, solution: Solution, others: np.ndarray) -> Pieces[bool]:
+        """Return whether voxels from the others alone, (views,) bool, explain them better."""
+        # The model goes on meanwhile: both are made of what is known now.
+        measurements, used = list(solution.measurements), solution.used.copy()
+        offsets = solution.exposures.offsets.copy()
+        with_it = yield from trial.residuals(measurements, offsets, used, solution.region,
+                                             self._config)
+        without = yield from trial.residuals(measurements, offsets, others, solution.region,
+                                             self._config)
+        return outliers.better_without(with_it, without, others)

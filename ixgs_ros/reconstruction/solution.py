@@ -24,8 +24,7 @@ from ixgs_ros.reconstruction.voxel_body import VoxelBody
 from ixgs_ros.reconstruction.work import finish, Pieces
 from ixgs_ros.volume.grid import Region
 
-# λ of the density sweeps after a start. After one of them alone, trials of right views are luck
-# (docs/decisions/0010-quarantine.md).
+# λ of the density sweeps after a start.
 SWEEP_RATES = (1.0, 1.0, 0.5)
 # Steps after which the body has changed enough to be put into voxels anew: derivatives by poses
 # need no more.
@@ -71,7 +70,7 @@ class Solution:
     def fresh(projector: Projector, measurements: list[Measurement], region: Region,
               config: ReconstructionConfig, used: np.ndarray,
               prior: tuple[Body, Region] | None = None,
-              begun: list[np.ndarray] | None = None, trial: bool = False) -> Pieces[Solution]:
+              begun: list[np.ndarray] | None = None, quick: bool = False) -> Pieces[Solution]:
         """Start from coarse voxels and fit the densities.
 
         Args:
@@ -82,13 +81,13 @@ class Solution:
             used: (views,) bool, which of them make the body; at least two.
             prior: a model, and the box within which its densities are taken over.
             begun: the coarse voxels of an earlier start.
-            trial: of a start that is only compared with another.
+            quick: make do with few sweeps.
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         chosen = np.flatnonzero(used)
         body, layers = yield from build_body([measurements[k] for k in chosen],
                                              exposures.offsets[chosen], region, config, begun,
-                                             trial)
+                                             quick)
         yield
         if prior is not None:
             body.take_over(projector, *prior)
@@ -107,7 +106,7 @@ class Solution:
                                      rate)
             yield from exposures.fit(projector, body, measurements, used)
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
-        solution.layers = None if trial else layers
+        solution.layers = None if quick else layers
         yield from solution.fit_exposures()
         return solution
 

@@ -25,9 +25,20 @@ def fine_region(region: Region) -> Region:
     return Region(region.center, region.size + 2 * MARGIN)
 
 
+def empty_layers(measurements: list[Measurement], offsets: np.ndarray, region: Region,
+                 config: ReconstructionConfig) -> Pieces[list[coarse.Layer]]:
+    """Return the coarse voxels over the region and, unless nothing lies beyond it, around it."""
+    box = fine_region(region)
+    layers = [(yield from coarse.region_layer(measurements, offsets, box))]
+    if config.model.shell_share > 0:
+        layers.append((yield from coarse.outer_layer(measurements, offsets, box,
+                                                     config.model.shell_extent)))
+    return layers
+
+
 def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
                config: ReconstructionConfig, begun: list[np.ndarray] | None = None,
-               trial: bool = False) -> Pieces[tuple[Body, list[np.ndarray]]]:
+               quick: bool = False) -> Pieces[tuple[Body, list[np.ndarray]]]:
     """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
@@ -36,16 +47,14 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
         region: of the volume.
         config: caps, extent and seed.
         begun: the coarse voxels of an earlier start, if there was one.
-        trial: of a start that is only compared with another.
+        quick: make do with few sweeps.
     """
-    model = config.model
-    box = fine_region(region)
-    inner = yield from coarse.region_layer(measurements, offsets, box)
-    layers = [inner]
-    if model.shell_share > 0:
-        layers.append((yield from coarse.outer_layer(measurements, offsets, box,
-                                                     model.shell_extent)))
-    yield from coarse.solve(layers, measurements, offsets, config.seed, begun, trial)
+    model, box = config.model, fine_region(region)
+    layers = yield from empty_layers(measurements, offsets, region, config)
+    inner = layers[0]
+    schedule = (coarse.QUICK if quick else coarse.FROM_NOTHING if begun is None
+                else coarse.AGAIN)
+    yield from coarse.solve(layers, measurements, offsets, config.seed, schedule, begun)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
     count = int((1.0 - share) * model.max_gaussians)

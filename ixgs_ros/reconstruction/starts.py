@@ -65,7 +65,7 @@ class Starts:
             quick: make do with few sweeps; a whole start is then wanted still.
         """
         self.views = self.begun = 0 if quick else self._shots.views
-        return self.of(region, self._shots.used, prior, trial=quick)
+        return self.of(region, self._shots.used, prior, quick=quick)
 
     def renewal(self, solution: Solution) -> Pieces[Solution]:
         """Return a new start from the shots of now, with those that come until it is done."""
@@ -78,14 +78,14 @@ class Starts:
         return fresh
 
     def of(self, region: Region, used: np.ndarray, prior: tuple[Body, Region] | None = None,
-           begun: list[np.ndarray] | None = None, trial: bool = False) -> Pieces[Solution]:
+           begun: list[np.ndarray] | None = None, quick: bool = False) -> Pieces[Solution]:
         """Return a new start; the arguments are those of ``Solution.fresh``."""
         measurements = []
         for shot in self._shots.shots[:len(used)]:
             measurements.append(self._shots.measured(shot, region))
             yield
         return (yield from Solution.fresh(self._projector, measurements, region, self._config,
-                                          used.copy(), prior, begun, trial))
+                                          used.copy(), prior, begun, quick))
 
     def catch_up(self, fresh: Solution) -> Pieces[None]:
         """Let a new start know the shots that came while it was made."""

@@ -15,8 +15,8 @@ def test_surroundings_where_nothing_may_be_change_nothing():
     alone, inner = (finish(coarse.region_layer(measurements, offsets, REGION)) for _ in range(2))
     grid = coarse.grid_of(REGION, 16)
     outer = coarse.Layer(grid, np.zeros(grid.shape, np.uint8))
-    finish(coarse.solve([alone], measurements, offsets, 0))
-    finish(coarse.solve([inner, outer], measurements, offsets, 0))
+    finish(coarse.solve([alone], measurements, offsets, 0, coarse.FROM_NOTHING))
+    finish(coarse.solve([inner, outer], measurements, offsets, 0, coarse.FROM_NOTHING))
     assert inner.volume.max() > 10
     np.testing.assert_array_equal(inner.volume, alone.volume)
     assert not outer.volume.any()

@@ -18,7 +18,8 @@ def filled(measurements, begun):
     box, offsets = Region(np.zeros(3), np.full(3, 0.16)), np.zeros(len(measurements))
     layers = [finish(coarse.region_layer(measurements, offsets, box)),
               finish(coarse.outer_layer(measurements, offsets, box, 0.25))]
-    finish(coarse.solve(layers, measurements, offsets, 0, begun))
+    schedule = coarse.FROM_NOTHING if begun is None else coarse.AGAIN
+    finish(coarse.solve(layers, measurements, offsets, 0, schedule, begun))
     return layers
 
 
