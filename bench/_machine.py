@@ -13,11 +13,21 @@ ENGINE = ('ixgs_ros/gaussians', 'ixgs_ros/reconstruction')
 
 def machine() -> str:
     """Return the processor's name and the number of cores."""
-    name = platform.processor() or platform.machine()
+    return f'{processor()}, {max(1, len(_cpuinfo("model name")))} cores'
+
+
+def processor() -> str:
+    """Return the processor's name, and whether it has vectors of 512 bits if that is known."""
+    names, flags = _cpuinfo('model name'), _cpuinfo('flags')
+    wide = f" with{'' if 'avx512f' in flags[0].split() else 'out'} AVX-512" if flags else ''
+    return (names[0] if names else platform.processor() or platform.machine()) + wide
+
+
+def _cpuinfo(field: str) -> list[str]:
+    """Return what Linux says in a field of each core; nothing elsewhere."""
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
-    return f'{models[0] if models else name}, {max(1, len(models))} cores'
+    return [line.split(':')[1].strip() for line in lines if line.split(':')[0].strip() == field]
 
 
 @cache

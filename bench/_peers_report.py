@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from _machine import machine
 from _peers_methods import METHODS, REFERENCE
 
 from ixgs_ros.evaluation.csv_rows import read_rows, write_rows
@@ -31,7 +30,8 @@ class Cell(NamedTuple):
 class Row:
     """One volume of one method: CPU seconds and agreement inside the sphere of 76 mm.
 
-    ``engine`` is the date of the engine's last commit when it was measured, or empty.
+    ``engine`` is the date of the engine's last commit when it was measured, ``processor`` where,
+    or they are empty.
     """
 
     scene: str
@@ -44,6 +44,7 @@ class Row:
     rmse_hu: float
     ssim: float
     engine: str = ''
+    processor: str = ''
 
     @property
     def cell(self) -> Cell:
@@ -126,13 +127,15 @@ def names(rows: Iterable[Row], field: str) -> str:
 def markdown(rows: Rows) -> str:
     """Return the table as a page."""
     lines = ['# Reconstruction against its peers', '',
-             f'{machine()}. Medians over the seeds of dB / HU / SSIM inside 76 mm, at a fifth of '
+             'Medians over the seeds of dB / HU / SSIM inside 76 mm, at a fifth of '
              "the CPU seconds (all threads) that ITK-RTK's SART with TV takes, and at all of "
              'them; – where a method had no volume yet. The engine is named by the date of '
-             'its last commit. What was measured of each seed is in peers.csv; what the '
-             'conditions and methods are, in bench/_peers_scenes.py and bench/_*_peer.py.', '',
-             '| scene | condition | views | seeds | engine | CPU-s | method | a fifth | all |',
-             '|---|---|---|---|---|---|---|---|---|']
+             'its last commit. Seconds compare within a processor only. What was measured of '
+             'each seed is in peers.csv; what the conditions and methods are, in '
+             'bench/_peers_scenes.py and bench/_*_peer.py.', '',
+             '| scene | condition | views | seeds | engine | processor | CPU-s | method '
+             '| a fifth | all |',
+             '|---|---|---|---|---|---|---|---|---|---|']
     for problem in sorted({cell[:3] for cell in rows.cells()}):
         references = [rows.of(cell, REFERENCE) for cell in rows.cells() if cell[:3] == problem]
         seconds = [found[-1].seconds for found in references if found]
@@ -142,7 +145,8 @@ def markdown(rows: Rows) -> str:
                 used = [row for found in (early, late) if found for row in found[1]]
                 scene, condition, views = problem
                 lines.append(f'| {scene} | {condition} | {views} | {names(used, "seed")} | '
-                             f'{names(used, "engine")} | {median(seconds):.0f} | {method} | '
+                             f'{names(used, "engine")} | {names(used, "processor")} | '
+                             f'{median(seconds):.0f} | {method} | '
                              f'{early[0] if early else "–"} | {late[0] if late else "–"} |')
     return '\n'.join([*lines, ''])
 

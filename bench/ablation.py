@@ -28,7 +28,7 @@ from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _ablation_parts import Part, PARTS, run, switched_off, WHOLE
-from _machine import engine, machine
+from _machine import engine, machine, processor
 from _peers_methods import Checkpoint
 from _peers_report import Cell, names, Row, Rows
 from _peers_scenes import INSIDE, Problem, Scene
@@ -85,7 +85,7 @@ def measured(problem: Problem, truth: np.ndarray, cell: Cell, name: str, seconds
     volume = np.maximum(found.volume, 0)
     return Row(*cell, name, found.seconds, psnr(volume[INSIDE], truth[INSIDE]),
                rmse_hu(volume[INSIDE], truth[INSIDE]), float(ssim3d(volume, truth)[INSIDE].mean()),
-               engine())
+               engine(), processor())
 
 
 def differences(rows: Rows, cells: Sequence[Cell], name: str) -> list[float]:

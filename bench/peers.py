@@ -24,7 +24,7 @@ from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _machine import engine
+from _machine import engine, processor
 from _peers_methods import Checkpoint, FINITE, METHODS, REFERENCE, watch
 from _peers_report import Cell, figure, markdown, Row, Rows
 from _peers_scenes import CONDITIONS, INSIDE, Problem, Scene, TRUTH_GRID
@@ -40,7 +40,7 @@ def judged(checkpoint: Checkpoint, truth: np.ndarray, cell: Cell, method: str) -
     volume = np.maximum(checkpoint.volume, 0)
     ssim = float(ssim3d(volume, truth)[INSIDE].mean())
     return Row(*cell, method, checkpoint.seconds, psnr(volume[INSIDE], truth[INSIDE]),
-               rmse_hu(volume[INSIDE], truth[INSIDE]), ssim, engine())
+               rmse_hu(volume[INSIDE], truth[INSIDE]), ssim, engine(), processor())
 
 
 def warm_up(problem: Problem, methods: Sequence[str]) -> None:

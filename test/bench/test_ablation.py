@@ -52,7 +52,8 @@ def test_the_peers_name_their_seeds_and_engines(tmp_path):
     rows = Rows(tmp_path / 'peers.csv')
     rows.add([row('rtk-sart-tv', 11, 20.0), row('ours', 11, 22.0), row('rtk-sart-tv', 13, 20.0),
               replace(row('ours', 13, 23.0), engine='')])
-    assert '| 11, 13 | 2026-11-24, unknown | 10 | ours | – | 22.50 ' in peers_markdown(rows)
+    page = peers_markdown(rows)
+    assert '| 11, 13 | 2026-11-24, unknown | unknown | 10 | ours | – | 22.50 ' in page
 
 
 def test_without_the_coarse_voxels_there_is_water_wherever_something_may_be():
