@@ -32,7 +32,8 @@ from _rtk_peer import RtkPeer
 
 FIRST_SEED = 11
 SHARES = (0.1, 0.2, 0.5, 1.0)
-WARM_SECONDS = 0.1
+# Long enough that steps and poses are compiled too, not the first volume only.
+WARM_SECONDS, WARM_VIEWS = 10.0, 8
 
 
 def judged(checkpoint: Checkpoint, truth: np.ndarray, cell: Cell, method: str) -> Row:
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.again:
             rows.drop(cells, arguments.methods)
         scene = Scene(load_ct(name))
-        warm_up(scene.problem('clean', 3, 0), {REFERENCE, *arguments.methods})
+        warm_up(scene.problem('clean', WARM_VIEWS, 0), {REFERENCE, *arguments.methods})
         for cell in cells:
             measure_cell(scene, cell, arguments.methods, rows, arguments.seconds)
     (arguments.out / 'peers.md').write_text(markdown(rows))
