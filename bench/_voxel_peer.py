@@ -16,6 +16,7 @@ import numpy as np
 
 from ixgs_ros.reconstruction import voxel_driven
 from ixgs_ros.reconstruction.coarse import (
+    FROM_NOTHING,
     hull,
     Layer,
     LEAST_VIEWS,
@@ -106,5 +107,5 @@ def coarse_volume(problem: Problem) -> tuple[np.ndarray, VoxelGrid]:
     views = [_measured(shot) for shot in problem.shots]
     offsets = np.zeros(len(views))
     layer = finish(region_layer(views, offsets, problem.body))
-    finish(solve([layer], views, offsets, 0))
+    finish(solve([layer], views, offsets, 0, FROM_NOTHING))
     return layer.volume, layer.grid

@@ -13,7 +13,7 @@ from ixgs_ros.simulation.phantom import lumbar_phantom
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'bench'))
 from _peers_scenes import box_of, CARM, CONDITIONS, INSIDE, Scene, take
 from _ssim_loss import ssim_and_gradient
-from _voxel_peer import sart_tv
+from _voxel_peer import coarse_volume, sart_tv
 
 
 @pytest.fixture(scope='module')
@@ -88,3 +88,9 @@ def test_the_voxel_peer_finds_the_phantom(scene):
     snapshots = sart_tv(scene.problem('clean', 12, 0), np.inf)
     errors = [np.sqrt(np.mean((next(snapshots)() - scene.truth)[INSIDE] ** 2)) for _ in range(8)]
     assert errors[-1] < 0.7 * scene.truth[INSIDE].std()
+
+
+def test_the_start_of_the_baseline_holds_as_much_as_the_phantom(scene):
+    volume, grid = coarse_volume(scene.problem('clean', 6, 0))
+    inside = np.linalg.norm(grid.points(), axis=-1) < 0.076
+    assert volume[inside].mean() == pytest.approx(scene.truth[INSIDE].mean(), rel=0.1)
