@@ -160,6 +160,7 @@ def figure(rows: Rows, path: Path) -> None:
     scenes = sorted({cell.scene for cell in cells})
     conditions = sorted({cell.condition for cell in cells})
     drawing, panels = pyplot.subplots(len(scenes), len(conditions), squeeze=False,
+                                      layout='constrained',
                                       figsize=(3.6 * len(conditions), 3.2 * len(scenes)))
     for line, scene in zip(panels, scenes, strict=True):
         for panel, condition in zip(line, conditions, strict=True):
@@ -168,10 +169,9 @@ def figure(rows: Rows, path: Path) -> None:
             panel.set_title(f'{scene}, {condition}')
     handles = {label: handle for panel in panels.ravel()
                for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    drawing.legend(handles.values(), handles.keys(), loc='outside lower center', ncol=7)
+    drawing.legend(handles.values(), handles.keys(), loc='outside upper center', ncol=7)
     drawing.supxlabel('CPU seconds, all threads')
     drawing.supylabel('PSNR inside 76 mm, dB')
-    drawing.tight_layout(rect=(0, 0.08, 1, 1))
     drawing.savefig(path, dpi=120)
     pyplot.close(drawing)
 
@@ -179,6 +179,7 @@ def figure(rows: Rows, path: Path) -> None:
 def _panel(panel: object, rows: Rows, cells: Sequence[Cell]) -> None:
     """Draw the medians over seeds of each method's successive volumes, of the most views."""
     if not cells:
+        panel.set_visible(False)
         return
     most = max(cell.views for cell in cells)
     for number, method in enumerate(METHODS):
