@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--seed', type=int, default=0, metavar='S')
     parser.add_argument('--out', type=Path, metavar='FILE', help='weights, .safetensors')
+    parser.add_argument('--start-from', type=Path, metavar='FILE',
+                        help="weights to go on from, such as the package's own with pairs of "
+                        'yours; their network is kept, so network.* cannot be set')
     parser.add_argument('--resume', action='store_true', help='go on from FILE.checkpoint')
     parser.add_argument('--evaluate', type=Path, metavar='FILE',
                         help='train nothing: print the figures of these weights by source, beside '
@@ -66,10 +69,12 @@ def run(args: argparse.Namespace) -> int:
         raise CliError('--device cuda: this machine has no CUDA device that torch can use')
     from ixgs_ros.parameters import build
     from ixgs_ros.standardization.network.config import TrainingConfig
-    config = build(TrainingConfig, dict(parse_setting(text) for text in args.values))
+    values = dict(parse_setting(text) for text in args.values)
+    start = load_start(args, values)
+    config = build(TrainingConfig, values)
     data = open_data(args)
     if args.evaluate is None:
-        train(args, config, data)
+        train(args, config, data, start)
         return ExitCode.DONE
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import WeightsError
@@ -103,7 +108,30 @@ def open_data(args: argparse.Namespace) -> Any:
     return data
 
 
-def train(args: argparse.Namespace, config: Any, data: Any) -> None:
+def load_start(args: argparse.Namespace, values: dict[str, Any]) -> Any:
+    """Return the Weights to go on from, and set their network in ``values``; None if none.
+
+    Raises:
+        CliError: they cannot be used, or their network was to be changed.
+    """
+    if args.start_from is None:
+        return None
+    from ixgs_ros.parameters import flatten
+    from ixgs_ros.standardization.network.weights import load_weights, WeightsError
+    changed = sorted(name for name in values if name.startswith('network.'))
+    if changed:
+        raise CliError(f'--set {changed[0]}: expected no setting of the network beside '
+                       f'--start-from, which brings its own')
+    try:
+        start = load_weights(args.start_from)
+    except WeightsError as error:
+        raise CliError(f'--start-from: {error}') from error
+    values.update({f'network.{name}': value
+                   for name, value in flatten(start.generator.config).items()})
+    return start
+
+
+def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -> None:
     """Train as the arguments ask, and write weights, checkpoint and pictures."""
     from ixgs_ros.standardization.network.checkpoint import (
         CheckpointError,
@@ -121,7 +149,8 @@ def train(args: argparse.Namespace, config: Any, data: Any) -> None:
     checkpoint = args.out.with_name(args.out.name + '.checkpoint')
     try:
         budget = Budget(args.steps, 60.0 * args.minutes, args.clock, args.threads)
-        trainer = Trainer(config, data.training, args.seed, args.device)
+        trainer = Trainer(config, data.training, args.seed, args.device,
+                          start and start.generator)
         if args.resume:
             load_checkpoint(checkpoint, trainer)
     except CheckpointError as error:
@@ -130,7 +159,11 @@ def train(args: argparse.Namespace, config: Any, data: Any) -> None:
         raise CliError(f'cannot train so: {error}') from error
     trainer.train(budget, TrainingLog(checkpoint, say))
     save_checkpoint(checkpoint, trainer)
-    weights = finish(trainer, data.provenance, data.licences)
+    provenance, licences = data.provenance, data.licences
+    if start is not None:
+        provenance = {**provenance, 'started_from': start.provenance}
+        licences = {**start.licences, **licences}
+    weights = finish(trainer, provenance, licences)
     save_weights(args.out, weights)
     say(f'weights in {args.out}')
     report(BoneNetwork(weights), data, args)

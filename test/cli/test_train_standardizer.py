@@ -43,6 +43,25 @@ def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, capsys):
     assert (tmp_path / 'bone_procedural.png').is_file()
 
 
+def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):
+    """With their network, whatever the default is, and with their licences."""
+    from ixgs_ros.standardization.network.weights import load_weights
+    first, second = tmp_path / 'first.safetensors', tmp_path / 'second.safetensors'
+    command = ['train-standardizer', '--pool', str(pool), '--steps', '2', '--views', '4']
+    assert main([*command, *SMALL, '--out', str(first), '--licence', 'procedural=mine']) == 0
+    going_on = [*command, '--start-from', str(first), '--out', str(second), '--set', 'batch=2',
+                '--set', 'tile=32']
+    assert main(going_on) == 0
+    start, weights = load_weights(first), load_weights(second)
+    assert weights.generator.config == start.generator.config
+    assert weights.provenance['started_from'] == start.provenance
+    capsys.readouterr()
+    assert main([*going_on, '--set', 'network.levels=3']) == 2
+    assert 'no setting of the network beside --start-from' in capsys.readouterr().err
+    assert main([*command, '--start-from', str(tmp_path / 'none'), '--out', str(second)]) == 2
+    assert 'no such file' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(('arguments', 'words'), [
     (['--out', 'x.safetensors'], 'either a number of steps or a time'),
     (['--out', 'x.safetensors', '--steps', '2', '--exclude-source', 'moon'], "got 'moon'"),

@@ -56,7 +56,7 @@ def _identity(trainer: Trainer) -> dict[str, Any]:
 
 def _parts(trainer: Trainer) -> dict[str, Any]:
     parts = {'generator': trainer.generator, 'average': trainer.average,
-             'optimizer': trainer.optimizer}
+             'muon': trainer.muon, 'optimizer': trainer.optimizer}
     if trainer.discriminator is not None:
         parts.update(discriminator=trainer.discriminator,
                      discriminator_optimizer=trainer.discriminator_optimizer)

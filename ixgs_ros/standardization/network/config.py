@@ -55,9 +55,11 @@ class TrainingConfig:
     tile: int = setting(128, 'edge of the training images, cropped or padded', unit='px', low=16,
                         high=2048)
     batch: int = setting(8, 'images a step', low=1, high=1024)
-    learning_rate: float = setting(3e-3, 'largest rate of the one-cycle schedule', low=1e-7,
+    kernel_rate: float = setting(0.03, "largest rate of the one-cycle schedule, Muon's, for the "
+                                 'kernels of convolutions', low=1e-7, high=1.0)
+    learning_rate: float = setting(3e-3, "largest rate, AdamW's, for all else", low=1e-7,
                                    high=1.0)
-    weight_decay: float = setting(0.01, 'decay of AdamW', low=0.0, high=1.0)
+    weight_decay: float = setting(0.01, 'decay of the weights', low=0.0, high=1.0)
     averaging: float = setting(
         0.995, 'decay a step of the moving average of the weights, which is what is kept',
         low=0.0, high=0.99999)

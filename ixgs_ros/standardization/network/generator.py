@@ -94,6 +94,11 @@ class Generator(nn.Module):
         self.head = nn.Conv2d(widths[0], 2 * config.block ** 2, 1)
         self._begin_with_little()
 
+    def kernels(self) -> list[nn.Parameter]:
+        """Return the kernels of the hidden convolutions, (C, D, 3, 3): all but the head's."""
+        return [module.weight for module in (*self.down.modules(), *self.up.modules())
+                if isinstance(module, nn.Conv2d)]
+
     def _begin_with_little(self) -> None:
         """Set the biases of the head so that the output begins near ``config.initial``."""
         start = self.config.initial

@@ -1,4 +1,7 @@
-"""Training: steps of AdamW on batches made anew, with a moving average of the weights.
+"""Training: steps on batches made anew, with a moving average of the weights.
+
+Muon moves the kernels of the convolutions, AdamW all else; what that is worth was measured
+(docs/standardization-network.md).
 
 A step depends on the state, the seed and its number alone, so that a training that was resumed
 ends with the weights of one that was not.
@@ -17,6 +20,7 @@ from ixgs_ros.standardization.network.dataset import Batch, draw_batch, Examples
 from ixgs_ros.standardization.network.discriminator import Discriminator
 from ixgs_ros.standardization.network.generator import Generator
 from ixgs_ros.standardization.network.losses import adversarial_error, generator_terms
+from ixgs_ros.standardization.network.muon import Muon
 from ixgs_ros.standardization.network.schedule import Budget, one_cycle
 
 # Rates and momenta of the discriminator are the usual ones of adversarial training.
@@ -31,10 +35,11 @@ class Trainer:
         examples: on what.
         seed: decides the first weights and every batch.
         device: 'cpu' or 'cuda'.
+        start: a network to go on from, of the configuration's kind; None: an untrained one.
     """
 
     def __init__(self, config: TrainingConfig, examples: Examples, seed: int,
-                 device: str = 'cpu') -> None:
+                 device: str = 'cpu', start: Generator | None = None) -> None:
         if len(examples) == 0:
             raise ValueError('expected at least one shot to train on, got none')
         if config.tile % config.network.multiple:
@@ -44,8 +49,17 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         torch.manual_seed(seed)
         self.generator = Generator(config.network).to(device)
+        if start is not None:
+            if start.config != config.network:
+                raise ValueError(f'expected a network of {start.config} to go on from one, got '
+                                 f'{config.network}')
+            self.generator.load_state_dict(start.state_dict())
         self.average = copy.deepcopy(self.generator)
-        self.optimizer = torch.optim.AdamW(self.generator.parameters(), lr=config.learning_rate,
+        kernels = self.generator.kernels()
+        others = [parameter for parameter in self.generator.parameters()
+                  if not any(parameter is kernel for kernel in kernels)]
+        self.muon = Muon(kernels, config.kernel_rate, decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(others, lr=config.learning_rate,
                                            weight_decay=config.weight_decay, fused=True)
         self.discriminator: Discriminator | None = None
         if config.loss.adversarial > 0.0:
@@ -66,17 +80,20 @@ class Trainer:
         batch = draw_batch(self.examples, self.config, self.seed, self.step)
         channels, truth = self._on_device(batch)
         mask = channels[:, -1:]
-        for group in self.optimizer.param_groups:
-            group['lr'] = one_cycle(progress, self.config.learning_rate)
+        for optimizer, largest in ((self.muon, self.config.kernel_rate),
+                                   (self.optimizer, self.config.learning_rate)):
+            for group in optimizer.param_groups:
+                group['lr'] = one_cycle(progress, largest)
         bone, logit = self._generated(channels)
         terms = generator_terms(bone, logit, truth, mask, self.config.loss)
         if self.discriminator is not None:
             self._train_discriminator(channels, bone.detach(), truth * mask)
             terms['adversarial'] = self.config.loss.adversarial * adversarial_error(
                 self.discriminator(channels, bone), True)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.generator.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip)
+        self.muon.step()
         self.optimizer.step()
         self.step += 1
         self._update_average()

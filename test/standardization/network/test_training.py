@@ -103,3 +103,13 @@ def test_a_budget_is_steps_or_time():
     for arguments in ((), (3, 3.0)):
         with pytest.raises(ValueError, match='either a number of steps or a time'):
             Budget(*arguments)
+
+
+def test_a_training_goes_on_from_a_network(small_config, examples, weights):
+    """It begins with the network's images; one of another kind is refused."""
+    trainer = Trainer(small_config, examples, 3, start=weights.generator)
+    fresh = Trainer(small_config, examples, 3)
+    assert trainer.take_step(0.0)['l1'] < 0.8 * fresh.take_step(0.0)['l1']
+    with pytest.raises(ValueError, match='expected a network of'):
+        Trainer(build(TrainingConfig, {**SMALL, 'network.gain': 1.2}), examples, 3,
+                start=weights.generator)
