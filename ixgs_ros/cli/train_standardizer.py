@@ -116,6 +116,8 @@ def load_start(args: argparse.Namespace, values: dict[str, Any]) -> Any:
     """
     if args.start_from is None:
         return None
+    if args.out is None:
+        raise CliError('--start-from: expected --out FILE beside it; --evaluate trains nothing')
     from ixgs_ros.parameters import flatten
     from ixgs_ros.standardization.network.weights import load_weights, WeightsError
     changed = sorted(name for name in values if name.startswith('network.'))
@@ -129,6 +131,12 @@ def load_start(args: argparse.Namespace, values: dict[str, Any]) -> Any:
     values.update({f'network.{name}': value
                    for name, value in flatten(start.generator.config).items()})
     return start
+
+
+def joined_licences(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """Return the licences by source of both trainings; what was known is not forgotten."""
+    known = {name: text for name, text in now.items() if text != 'unknown'}
+    return {**now, **before, **known}
 
 
 def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -> None:
@@ -162,7 +170,7 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     provenance, licences = data.provenance, data.licences
     if start is not None:
         provenance = {**provenance, 'started_from': start.provenance}
-        licences = {**start.licences, **licences}
+        licences = joined_licences(start.licences, licences)
     weights = finish(trainer, provenance, licences)
     save_weights(args.out, weights)
     say(f'weights in {args.out}')

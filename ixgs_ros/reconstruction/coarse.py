@@ -179,8 +179,7 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
         schedule: how.
         begun: what such layers held that were filled from some of these views.
     """
-    # Where nothing may be, nothing will be: most often all around the region.
-    layers = [layers[0], *(layer for layer in layers[1:] if layer.support.any())]
+    layers = occupied(layers)
     for layer, volume in zip(layers, begun or [], strict=False):
         layer.begin_with(volume)
     measurements = [binned(m, layers[0].grid) for m in measurements]
@@ -210,6 +209,11 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
             layer.volume = prox_tv(layer.volume, TV_WEIGHT, TV_ITERATIONS, layer.dual)
             layer.volume[layer.support == 0] = 0
             yield
+
+
+def occupied(layers: list[Layer]) -> list[Layer]:
+    """Return the layers that may hold something: most often there is nothing around the region."""
+    return [layers[0], *(layer for layer in layers[1:] if layer.support.any())]
 
 
 def binned(m: Measurement, grid: VoxelGrid) -> Measurement:

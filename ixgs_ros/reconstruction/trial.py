@@ -34,8 +34,7 @@ def residuals(measurements: list[Measurement], offsets: np.ndarray, used: np.nda
     """
     # Blind views stay in the list, so that the order of the others is the same without them.
     seeing = [m if taken else blind(m) for m, taken in zip(measurements, used, strict=True)]
-    layers = yield from empty_layers(seeing, offsets, region, config)
-    layers = [layers[0], *(layer for layer in layers[1:] if layer.support.any())]
+    layers = coarse.occupied((yield from empty_layers(seeing, offsets, region, config)))
     yield from coarse.solve(layers, seeing, offsets, config.seed, coarse.TRIAL)
     volumes = [layer.volume for layer in layers]
     found = []

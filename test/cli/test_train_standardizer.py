@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ixgs_ros.cli.main import main
+from ixgs_ros.cli.train_standardizer import joined_licences
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.pair_making import make_pairs, PairSettings
 from ixgs_ros.simulation.shot_pool import ShotPool
@@ -45,21 +48,33 @@ def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, capsys):
 
 def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):
     """With their network, whatever the default is, and with their licences."""
-    from ixgs_ros.standardization.network.weights import load_weights
+    from ixgs_ros.standardization.network.weights import load_weights, save_weights
     first, second = tmp_path / 'first.safetensors', tmp_path / 'second.safetensors'
     command = ['train-standardizer', '--pool', str(pool), '--steps', '2', '--views', '4']
     assert main([*command, *SMALL, '--out', str(first), '--licence', 'procedural=mine']) == 0
+    save_weights(first, replace(load_weights(first), licences={'specimen': 'CC BY 4.0'}))
     going_on = [*command, '--start-from', str(first), '--out', str(second), '--set', 'batch=2',
                 '--set', 'tile=32']
     assert main(going_on) == 0
     start, weights = load_weights(first), load_weights(second)
     assert weights.generator.config == start.generator.config
     assert weights.provenance['started_from'] == start.provenance
+    assert weights.licences == {'specimen': 'CC BY 4.0',
+                                'procedural': 'made by this project, Apache-2.0'}
     capsys.readouterr()
     assert main([*going_on, '--set', 'network.levels=3']) == 2
     assert 'no setting of the network beside --start-from' in capsys.readouterr().err
+    assert main(['train-standardizer', '--pool', str(pool), '--evaluate', str(first),
+                 '--start-from', str(first)]) == 2
+    assert 'expected --out FILE beside it' in capsys.readouterr().err
     assert main([*command, '--start-from', str(tmp_path / 'none'), '--out', str(second)]) == 2
     assert 'no such file' in capsys.readouterr().err
+
+
+def test_a_licence_that_was_known_is_not_forgotten():
+    found = joined_licences({'a': 'CC BY 3.0', 'b': 'old'}, {'a': 'unknown', 'b': 'new',
+                                                             'c': 'unknown'})
+    assert found == {'a': 'CC BY 3.0', 'b': 'new', 'c': 'unknown'}
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [

@@ -51,7 +51,8 @@ def _identity(trainer: Trainer) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     values = {name: list(value) if isinstance(value, tuple) else value
               for name, value in flatten(trainer.config).items()}
-    return {**values, 'seed': trainer.seed, 'shots': len(trainer.examples)}
+    return {**values, 'seed': trainer.seed, 'shots': len(trainer.examples),
+            'started_from': trainer.started_from}
 
 
 def _parts(trainer: Trainer) -> dict[str, Any]:

@@ -47,8 +47,8 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         kernels: (C, D, h, w) each, or matrices.
-        rate: length of a step: what a unit vector of inputs changes in the outputs, root mean
-            square; wide kernels are not made to change less than tall ones.
+        rate: singular values of a step, about; times the root of rows over columns for a kernel
+            that has more rows, so that outputs change as much as those of a wide one.
         momentum: decay of the mean of the gradients; Nesterov's.
         decay: of the kernels, per unit of the rate.
     """

@@ -22,6 +22,7 @@ from ixgs_ros.standardization.network.generator import Generator
 from ixgs_ros.standardization.network.losses import adversarial_error, generator_terms
 from ixgs_ros.standardization.network.muon import Muon
 from ixgs_ros.standardization.network.schedule import Budget, one_cycle
+from ixgs_ros.standardization.network.weights import digest
 
 # Rates and momenta of the discriminator are the usual ones of adversarial training.
 DISCRIMINATOR_RATE, DISCRIMINATOR_BETAS = 2e-4, (0.5, 0.999)
@@ -49,6 +50,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         torch.manual_seed(seed)
         self.generator = Generator(config.network).to(device)
+        # Of the weights that it goes on from; empty if there are none.
+        self.started_from = digest(start.state_dict()) if start is not None else ''
         if start is not None:
             if start.config != config.network:
                 raise ValueError(f'expected a network of {start.config} to go on from one, got '

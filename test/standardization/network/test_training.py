@@ -113,3 +113,11 @@ def test_a_training_goes_on_from_a_network(small_config, examples, weights):
     with pytest.raises(ValueError, match='expected a network of'):
         Trainer(build(TrainingConfig, {**SMALL, 'network.gain': 1.2}), examples, 3,
                 start=weights.generator)
+
+
+def test_a_checkpoint_of_another_start_is_refused(small_config, examples, weights, tmp_path):
+    path = tmp_path / 'a.checkpoint'
+    save_checkpoint(path, Trainer(small_config, examples, 3, start=weights.generator))
+    load_checkpoint(path, Trainer(small_config, examples, 3, start=weights.generator))
+    with pytest.raises(CheckpointError, match='started_from'):
+        load_checkpoint(path, Trainer(small_config, examples, 3))
