@@ -34,6 +34,9 @@ RELIEF = 0.95
 # weights by which views are fitted follow the residuals where the body is truncated, and views
 # through thick parts would stand out by them.
 TRUST = 0.7
+# Structure is compared where pixels weigh more than this (the mean is 1): along metal hardly a
+# photon comes, and a view that looks along a screw would stand out by it.
+LEAST_WEIGHT = 0.03
 # With fewer views there is no telling which of them is wrong.
 LEAST_VIEWS = 6
 # No more than this share of all views is set aside.
@@ -50,7 +53,7 @@ def misfit(m: Measurement, residual: np.ndarray) -> np.ndarray:
     Returns:
         The weighted RMS of the residual; the RMS of its structure over that of the image's.
     """
-    mask = (m.weights + m.held_out > 0).astype(np.float32)
+    mask = (m.weights + m.held_out > LEAST_WEIGHT).astype(np.float32)
     own = weighted_rms(structure(m.values, mask), mask)
     left = weighted_rms(structure(residual, mask), mask)
     return np.array([photon_residual(m, residual), left / own if own > 0 else np.nan])
