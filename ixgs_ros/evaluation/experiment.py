@@ -28,6 +28,7 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import ReconstructionConfig, Reconstructor
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization.network.evaluation import figures, mean_figures
+from ixgs_ros.standardization.standardizer import Standardizer
 from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Refusal
 
@@ -106,6 +107,7 @@ class Experiment:
         self._cache = ShotCache(folder / series.folder, simulator)
         self._bone = patient.bone_images(self._views)
         self._truth = patient.truth()
+        self._physics = Standardizer()
 
     def take(self, numbers: Iterable[int], said: Callable[[int], None]) -> None:
         """Take the shots of these stations that are not kept yet."""
@@ -120,14 +122,15 @@ class Experiment:
         """
         shots, refused, views = [], 0, []
         for number in used(question.trajectory, question.views):
+            measured = self._measured(number)
             try:
-                shots.append(arm(self._measured(number), self._bone[number]))
+                shots.append(arm(measured, self._bone[number]))
             except Refusal:
                 refused += 1
                 continue
             if shots[-1].quantity == 'bone':
                 views.append(figures(shots[-1].line_integrals, self._bone[number],
-                                     shots[-1].weights > 0))
+                                     self._usable(measured)))
         volume, predicted = VolumeFigures(*6 * [np.nan]), HeldOutFigures(*2 * [np.nan])
         if len(shots) >= LEAST_SHOTS:
             model = reconstruct(shots, question.seconds)
@@ -143,6 +146,13 @@ class Experiment:
         numbers = held_out(trajectory)
         return held_out_figures(model.model, [self._views[k] for k in numbers],
                                 [self._bone[k] for k in numbers])
+
+    def _usable(self, measured: Shot) -> np.ndarray:
+        """Return the pixels (H, W) bool that a standardizer has to speak of.
+
+        All but unusable ones: what the network leaves open counts as said.
+        """
+        return self._physics.standardize(measured).weights > 0
 
     def _measured(self, number: int) -> Shot:
         """Return a shot as acquisition hands it on."""

@@ -17,6 +17,8 @@ from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Code, Refusal
 
 WARM_UP_PIXELS = 128
+# If the network can tell something of less than this share of the pixels, the shot says nothing.
+LEAST_TOLD = 0.02
 
 
 class BoneStandardizer:
@@ -51,18 +53,24 @@ class BoneStandardizer:
     def standardize(self, shot: Shot, usable: np.ndarray) -> Shot:
         """Return the shot's bone, weighted with the photons and the network's confidence.
 
-        The exposure is the network's matter, so what it adds to the bone is known: nothing.
+        Pixels of which the network can tell nothing take no part: their weight is 0. The
+        exposure is the network's matter, so what it adds to the bone is known: nothing.
 
         Args:
             shot: of attenuation; its line integrals as the physics gives them.
             usable: (H, W) bool, the pixels that take part.
 
         Raises:
-            Refusal: OUT_OF_DOMAIN if the image is unlike all that the network was trained with.
+            Refusal: OUT_OF_DOMAIN if the image is unlike all that the network was trained with,
+                or if it can tell next to nothing of it.
         """
         found = self._network.standardize(shot.line_integrals, usable, shot.view)
         if found.reason:
             raise Refusal(Code.OUT_OF_DOMAIN, found.reason)
         weights = photon_weights(shot.line_integrals, usable) * found.confidence
+        told = float((weights > 0).mean())
+        if told < LEAST_TOLD:
+            raise Refusal(Code.OUT_OF_DOMAIN, f'of {told:.1%} of the pixels the network can tell '
+                          f'whether they show bone, expected at least {LEAST_TOLD:.0%}')
         return replace(shot, line_integrals=found.bone, weights=weights, quantity='bone',
                        exposure_offset=0.0)

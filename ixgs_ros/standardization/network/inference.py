@@ -24,7 +24,7 @@ class Standardized:
 
     Args:
         bone: (H, W) float32, line integrals of the bone; 0 where masked.
-        confidence: (H, W) float32 in [0, 1]; 0 where masked.
+        confidence: (H, W) float32 in [0, 1], see :func:`certainty`; 0 where masked.
         reason: why the shot is unlike those that the network was trained on; empty if it is not.
     """
 
@@ -78,7 +78,7 @@ class BoneNetwork:
                                   self.config)
         share, presence = self._infer(scaled)
         bone = np.maximum(line_integrals, 0.0) * _enlarged(share, shape)
-        confidence = np.abs(2.0 * _enlarged(presence, shape) - 1.0)
+        confidence = _enlarged(certainty(presence, self.weights.gate), shape)
         return Standardized(np.where(mask, bone, 0.0).astype(np.float32),
                             np.where(mask, confidence, 0.0).astype(np.float32),
                             self.weights.domain.complaint(scaled))
@@ -95,6 +95,21 @@ class BoneNetwork:
         share = np.where(scaled.line_integrals > LEAST_BODY,
                          found / np.maximum(scaled.line_integrals, LEAST_BODY), 0.0)
         return share.astype(np.float32), presence[0, 0, :height, :width].numpy()
+
+
+def certainty(presence: np.ndarray, gate: float) -> np.ndarray:
+    """Return how sure the network is of what it says about a pixel, in [0, 1].
+
+    1 where it is sure of bone or of none. Between one half and the gate a pixel is not called
+    bone although bone is likelier there than none: that says nothing, and is worth 0.
+
+    Args:
+        presence: probability that there is bone, any shape.
+        gate: least probability at which a pixel is called bone.
+    """
+    says_bone = presence >= gate
+    return np.maximum(np.where(says_bone, 2.0 * presence - 1.0, 1.0 - 2.0 * presence),
+                      0.0).astype(np.float32)
 
 
 def _enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

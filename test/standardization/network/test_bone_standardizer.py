@@ -11,6 +11,7 @@ from ixgs_ros.geometry import RigidTransform, View
 from ixgs_ros.parameters import ParameterError
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer, StandardizerConfig
+from ixgs_ros.standardization.network.inference import BoneNetwork, Standardized
 from ixgs_ros.standardization.network.weights import save_weights
 from ixgs_ros.standardization.weights import photon_weights
 from ixgs_ros.verdict import Code, Refusal
@@ -64,6 +65,26 @@ def test_both_are_of_the_same_shot(standardizer, shot):
     assert (bone.weights <= attenuation.weights).all() and bone.weights.max() > 0
     np.testing.assert_array_equal(bone.line_integrals,
                                   standardizer.standardize(shot).line_integrals)
+
+
+def test_where_bone_is_likely_but_not_called_bone_a_pixel_takes_no_part(weights, tmp_path, shot):
+    # A gate that hardly anything passes: all that is rather bone than not is left open.
+    path = tmp_path / 'strict.safetensors'
+    save_weights(path, replace(weights, gate=0.999))
+    strict = Standardizer(StandardizerConfig(mode='network', weights=str(path)))
+    usable = Standardizer().standardize(shot).weights > 0
+    bone = strict.standardize(shot)
+    open_pixels = usable & (bone.weights == 0)
+    assert 0.02 < open_pixels.sum() / usable.sum() < 0.98
+    assert (bone.line_integrals[open_pixels] == 0).mean() > 0.9
+
+
+def test_a_shot_of_which_it_can_tell_nothing_is_refused(standardizer, shot, monkeypatch):
+    unsure = Standardized(np.zeros_like(shot.line_integrals), np.zeros_like(shot.line_integrals))
+    monkeypatch.setattr(BoneNetwork, 'standardize', lambda *_: unsure)
+    with pytest.raises(Refusal, match=r'of 0.0% of the pixels .* expected at least 2%') as caught:
+        standardizer.standardize(shot)
+    assert caught.value.verdict.code is Code.OUT_OF_DOMAIN
 
 
 def test_what_it_does_not_know_is_refused_and_the_next_is_not(standardizer, shot):

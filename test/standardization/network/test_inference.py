@@ -9,7 +9,7 @@ import pytest
 
 from ixgs_ros.standardization.network.dataset import Example
 from ixgs_ros.standardization.network.finishing import camera_of
-from ixgs_ros.standardization.network.inference import BoneNetwork
+from ixgs_ros.standardization.network.inference import BoneNetwork, certainty
 
 
 @pytest.fixture
@@ -32,6 +32,15 @@ def test_bone_and_confidence_are_images_of_the_shot(network, example):
     assert found.bone.dtype == found.confidence.dtype == np.float32
     assert found.reason == ''
     assert found.confidence.min() >= 0.0 and found.confidence.max() <= 1.0
+
+
+def test_it_is_sure_of_nothing_where_bone_is_likely_but_not_called_bone():
+    presence = np.array([0.0, 0.1, 0.5, 0.6, 0.79, 0.8, 0.95, 1.0])
+    np.testing.assert_allclose(certainty(presence, 0.8),
+                               [1.0, 0.8, 0.0, 0.0, 0.0, 0.6, 0.9, 1.0], atol=1e-6)
+    # Without a gate all is called bone, also where there is none rather.
+    np.testing.assert_allclose(certainty(presence, 0.0),
+                               [0.0, 0.0, 0.0, 0.2, 0.58, 0.6, 0.9, 1.0], atol=1e-6)
 
 
 def test_masked_pixels_have_no_bone_and_do_not_matter(network, example):
