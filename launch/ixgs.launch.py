@@ -1,6 +1,10 @@
-"""Starts the nodes of the table: ``ros2 launch ixgs ixgs.launch.py params:=FILE``."""
+"""Starts the nodes of the table: ``ros2 launch ixgs ixgs.launch.py params:=FILE``.
+
+``image:=/other/image`` and ``camera_info:=/other/camera_info`` remap the inputs of a rig.
+"""
 
 from pathlib import Path
+import tempfile
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
@@ -9,9 +13,17 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+import yaml
 
 from ixgs_ros.nodes import table
-from ixgs_ros.session.parameters_file import passes_on_both, read_sections, values_of
+from ixgs_ros.session.parameters_file import (
+    load_parameters,
+    passes_on_both,
+    read_sections,
+    values_of,
+)
+
+INPUTS = ('image', 'camera_info')
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -23,28 +35,47 @@ def generate_launch_description() -> LaunchDescription:
                               description='namespace of all nodes'),
         DeclareLaunchArgument('simulate', default_value='false',
                               description='also start the simulated C-arm'),
+        *(DeclareLaunchArgument(name, default_value=name, description=f'topic of the {name}')
+          for name in INPUTS),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=actions)])
 
 
 def actions(context: LaunchContext) -> list[Node]:
-    """Return one action for each node; the parameter file says whether there are two models."""
-    sections = read_sections(Path(LaunchConfiguration('params').perform(context)))
+    """Return one action for each node; the parameter file says whether there are two models.
+
+    Raises:
+        ParameterError: the file names a node or a key that there is not, or holds a bad value.
+    """
+    file = Path(LaunchConfiguration('params').perform(context))
+    load_parameters(file)
+    sections = read_sections(file)
     wanted = table.names(simulated=True, both=passes_on_both(sections))
-    return [action(node, values_of(sections, node.name) if node.like else None)
-            for node in table.in_order(wanted)]
+    return [action(node, values_of(sections, node.name)) for node in table.in_order(wanted)]
 
 
-def action(node: table.Node, values: dict[str, Any] | None) -> Node:
+def action(node: table.Node, values: dict[str, Any]) -> Node:
     """Return the action that starts one node; it configures and activates itself.
 
     Args:
         node: of the table.
-        values: its parameters; None for those that the file has under the node's name.
+        values: its parameters, by dotted name.
     """
     condition = IfCondition(LaunchConfiguration('simulate')) if node.simulated else None
-    parameters = LaunchConfiguration('params') if values is None else values
+    inputs = [(name, LaunchConfiguration(name)) for name in INPUTS]
     return Node(package='ixgs', executable=node.name, name=node.name,
-                namespace=LaunchConfiguration('namespace'), remappings=list(node.remaps),
-                parameters=[parameters, {'autostart': True}],
+                namespace=LaunchConfiguration('namespace'),
+                remappings=[*node.remaps, *inputs],
+                parameters=[parameter_file({**values, 'autostart': True})],
                 condition=condition, output='screen')
+
+
+def parameter_file(values: dict[str, Any]) -> str:
+    """Write the parameters of one node as a file of its own, and return its path.
+
+    The user's file itself would not do: ROS passes over a section with a node's plain name, such
+    as ``standardizer:``, without a word. Like the files that launch_ros writes, it stays.
+    """
+    with tempfile.NamedTemporaryFile('w', prefix='ixgs_', suffix='.yaml', delete=False) as file:
+        yaml.safe_dump({'/**': {'ros__parameters': values}}, file)
+    return file.name

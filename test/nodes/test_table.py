@@ -7,6 +7,7 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+import tempfile
 import types
 
 import pytest
@@ -92,9 +93,10 @@ def _launch_modules(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def _launched(monkeypatch, params):
-    """Return how the launch file makes the nodes for a parameter file."""
+def _launched(monkeypatch, folder, params):
+    """Return how the launch file makes the nodes for a parameter file; it writes into folder."""
     _launch_modules(monkeypatch)
+    monkeypatch.setattr(tempfile, 'tempdir', str(folder))
     spec = importlib.util.spec_from_file_location('ixgs_launch', ROOT / 'launch/ixgs.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -102,22 +104,47 @@ def _launched(monkeypatch, params):
     return [node.named for node in start.named['function']({'params': str(params)})]
 
 
-def test_the_launch_file_starts_the_table(monkeypatch):
-    nodes = _launched(monkeypatch, ROOT / 'config' / 'params.yaml')
+def _parameters(entry):
+    """Return what the file that a node is started with gives it."""
+    file, = entry['parameters']
+    return yaml.safe_load(Path(file).read_text())['/**']['ros__parameters']
+
+
+def test_the_launch_file_starts_the_table(monkeypatch, tmp_path):
+    nodes = _launched(monkeypatch, tmp_path, ROOT / 'config' / 'params.yaml')
     assert [entry['executable'] for entry in nodes] == list(table.names(simulated=True))
     for entry in nodes:
         node = table.find(entry['name'])
-        assert entry['remappings'] == list(node.remaps)
+        assert entry['remappings'][:-2] == list(node.remaps)
+        assert [name for name, _ in entry['remappings'][-2:]] == ['image', 'camera_info']
         assert (entry['condition'] is not None) == node.simulated
-        assert {'autostart': True} in entry['parameters']
+        assert _parameters(entry)['autostart'] is True
 
 
 def test_the_launch_file_starts_a_second_reconstructor_for_both(monkeypatch, tmp_path):
     params = tmp_path / 'both.yaml'
     params.write_text('/carm/standardizer: {ros__parameters: {mode: both}}\n'
                       '/carm/reconstructor: {ros__parameters: {max_shots: 30, quantity: bone}}\n')
-    nodes = {entry['name']: entry for entry in _launched(monkeypatch, params)}
+    nodes = {entry['name']: entry for entry in _launched(monkeypatch, tmp_path, params)}
     assert list(nodes) == list(table.all_names())
     second = nodes['reconstructor_attenuation']
-    assert second['parameters'][0] == {'max_shots': 30}
-    assert second['remappings'] == [('shots', 'standardizer/attenuation/shots')]
+    assert _parameters(second) == {'max_shots': 30, 'autostart': True}
+    assert second['remappings'][0] == ('shots', 'standardizer/attenuation/shots')
+
+
+def test_the_launch_file_takes_the_names_that_the_command_takes(monkeypatch, tmp_path):
+    """ROS itself would pass over a section with a plain name, and the node start with defaults."""
+    params = tmp_path / 'plain.yaml'
+    params.write_text('standardizer: {ros__parameters: {metal: mask}}\n'
+                      '/**: {ros__parameters: {air_counts: 5e4}}\n')
+    nodes = {entry['name']: entry for entry in _launched(monkeypatch, tmp_path, params)}
+    assert _parameters(nodes['standardizer']) == {'metal': 'mask', 'air_counts': 5e4,
+                                                  'autostart': True}
+    assert _parameters(nodes['navigator']) == {'air_counts': 5e4, 'autostart': True}
+
+
+def test_the_launch_file_refuses_what_no_node_knows(monkeypatch, tmp_path):
+    params = tmp_path / 'wrong.yaml'
+    params.write_text('/carm/standardiser: {ros__parameters: {metal: mask}}\n')
+    with pytest.raises(ParameterError, match="did you mean 'standardizer'"):
+        _launched(monkeypatch, tmp_path, params)
