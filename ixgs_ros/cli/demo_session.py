@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from ixgs.msg import ReconstructionStatus, ShotReport
+from ixgs_ros.cli.locate import shared_file
 from ixgs_ros.cli.progress import say
 from ixgs_ros.cli.replay_online import accepted
 from ixgs_ros.nodes import table
@@ -26,7 +27,6 @@ from ixgs_ros.simulation import VirtualRig
 # After the last shot is due: for its verdict; then for held-out pixels to say that it is enough.
 VERDICT_S = 60.0
 SETTLE_S = 40.0
-RVIZ = Path(__file__).resolve().parents[2] / 'config' / 'live.rviz'
 HEADING = '  shot  verdict             views  Gaussians  held-out  latency'
 
 
@@ -108,7 +108,7 @@ def _show(domain: int) -> Callable[[], None]:
     if program is None or not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
         say('No window: rviz2 or a display is missing. The pictures will be in the folder.')
         return lambda: None
-    process = subprocess.Popen([program, '-d', str(RVIZ)], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL,
+    process = subprocess.Popen([program, '-d', str(shared_file('config/live.rviz'))],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env={**os.environ, **private_environment(domain)})
     return process.terminate
