@@ -48,4 +48,4 @@ class ReconstructorConfig(ReconstructionConfig):
         low=1, high=1000)
     sdd: float = setting(
         0.0, 'distance from focal spot to detector, for drawing only; 0: unknown', unit='m',
-        low=0.0, high=3.0)
+        low=0.0, high=5.0)

@@ -52,6 +52,15 @@ def test_colcon_installs_an_executable_for_each_node():
     assert set(listed.group(1).split()) == set(table.all_names())
 
 
+def test_every_ros_package_that_the_code_imports_is_a_dependency():
+    declared = {entry.text for kind in ('depend', 'exec_depend')
+                for entry in PACKAGE.findall(kind)}
+    found = {name for path in (ROOT / 'ixgs_ros').rglob('*.py')
+             for name in re.findall(r'^ *from (\w+)\.(?:msg|srv) import', path.read_text(), re.M)}
+    assert {'sensor_msgs', 'rcl_interfaces'} <= found
+    assert found - declared == {'ixgs'}
+
+
 @pytest.mark.parametrize('dependency', ['rclpy', 'tf2_ros', 'cv_bridge', 'tf_transformations',
                                         'launch', 'launch_ros', 'python3-numpy', 'python3-opencv',
                                         'python3-torch'])
