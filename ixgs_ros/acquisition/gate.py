@@ -160,7 +160,7 @@ class Acquisition:
         Images that wait get their verdict first. The stamps of earlier shots stay known: the same
         exposure played twice is a DUPLICATE.
         """
-        self._done += self._settle(self._pending, final=True)
+        self._settle(self._pending, final=True)
         self.times.clear()
         self.transforms.clear()
         self._cameras.clear()
@@ -188,12 +188,13 @@ class Acquisition:
         timeout = to_ns(self.config.tf.timeout)
         late = [pending for pending in self._pending if now_ns - pending.arrival_ns >= timeout]
         in_time = [pending for pending in self._pending if now_ns - pending.arrival_ns < timeout]
-        self._done += self._settle(late, final=True) + self._settle(in_time, final=False)
+        self._settle(late, final=True)
+        self._settle(in_time, final=False)
         return self._take()
 
     def flush(self) -> list[Outcome]:
         """Return the verdicts of all images that wait: nothing more is to come."""
-        self._done += self._settle(self._pending, final=True)
+        self._settle(self._pending, final=True)
         return self._take()
 
     def _take(self) -> list[Outcome]:
@@ -201,9 +202,8 @@ class Acquisition:
         self._done = []
         return done
 
-    def _settle(self, candidates: list[_Pending], final: bool) -> list[Outcome]:
+    def _settle(self, candidates: list[_Pending], final: bool) -> None:
         """Give verdicts to those candidates that can have one now; all of them if ``final``."""
-        outcomes: list[Outcome] = []
         for pending in list(candidates):  # the ones settled leave self._pending
             outcome: Outcome
             try:
@@ -214,10 +214,13 @@ class Acquisition:
                 if not final:
                     continue
                 outcome = _refused(pending, waiting.verdict)
+            except Exception:
+                # A fault of ours: told once, and it must not hold up all images behind this one.
+                self._pending.remove(pending)
+                raise
             self._pending.remove(pending)
             self._count(outcome)
-            outcomes.append(outcome)
-        return outcomes
+            self._done.append(outcome)
 
     def _resolve(self, pending: _Pending, final: bool) -> AcquiredShot:
         """Return the shot, or raise Refusal or Waiting."""

@@ -121,16 +121,26 @@ def _decompress(frame: CompressedFrame) -> tuple[np.ndarray, str]:
         raise Refusal(Code.UNSUPPORTED_ENCODING, f'compressed format {frame.format!r} is for '
                       'depth images; expected PNG, JPEG or TIFF')
     data = np.frombuffer(frame.data, dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    image = _imdecode(data)
     if image is None:
         raise Refusal(Code.UNSUPPORTED_ENCODING, f'compressed format {frame.format!r}, '
                       f'{data.size} bytes that OpenCV cannot decode; expected PNG, JPEG or TIFF')
-    known = image.dtype.str[1:] in ('u1', 'u2', 'f4', 'f8')
+    kind = image.dtype.str[1:]
+    # Luma is not known of doubles.
+    known = kind in ('u1', 'u2', 'f4') or kind == 'f8' and image.ndim == 2
     if not known or image.ndim == 3 and image.shape[2] != 3:
         raise Refusal(Code.UNSUPPORTED_ENCODING, f'compressed format {frame.format!r} holds '
                       f'{image.dtype} of shape {image.shape}; expected grey or three channels of '
-                      '8 or 16 bits or float')
+                      '8 or 16 bits or float, grey also of double')
     return (image, '') if image.ndim == 2 else _grey(image, frame.format)
+
+
+def _imdecode(data: np.ndarray) -> np.ndarray | None:
+    """Return the image of a file's bytes; None where OpenCV cannot decode them."""
+    try:
+        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error:  # raised, not returned, where the header claims more than 2^30 pixels
+        return None
 
 
 def _grey(bgr: np.ndarray, name: str) -> tuple[np.ndarray, str]:

@@ -45,8 +45,8 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
 
     Raises:
         Refusal: NO_SIGNAL where nothing gets through, the image is constant, or the air signal is
-            neither given nor visible; SATURATED where too many pixels are; UNSUPPORTED_ENCODING
-            for an inverted image whose full scale is unknown.
+            neither given nor visible; SATURATED where too many pixels are, or all that are not
+            dark; UNSUPPORTED_ENCODING for an inverted image whose full scale is unknown.
     """
     full_scale = _full_scale(counts, config)
     saturated = counts >= full_scale if not config.inverted else counts <= 0
@@ -58,6 +58,9 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
         return _from_logarithm(values, config)
     signal = np.isfinite(values) & (values > 0)
     _check_signal(values, signal, config.air_counts, config)
+    if not (signal & ~saturated).any():
+        raise Refusal(Code.SATURATED, f'all {np.count_nonzero(signal)} pixels with a signal are '
+                      f'at the full scale of {full_scale:g} counts; expected some below it')
     air = visible_air(np.where(signal, values, 0), signal & ~saturated, config.air_counts)
     if air is None and config.air_counts == 0:
         raise Refusal(Code.NO_SIGNAL, 'the image shows no air beside the body, so the '

@@ -26,6 +26,7 @@ STEP_RATIO = 1.5       # intensity inside over outside, across the border
 RIM = 1.5              # working pixels on either side of the border where the step is measured
 MIN_EVIDENCE = 0.6     # of the border must show the step; organs at the rim hide it elsewhere
 MARGIN = 0.5          # working pixels that the penumbra takes from the field
+MIN_SIDE = 3          # working pixels; a narrower strip has no shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,10 @@ class Field:
 
 def find_field(intensity: np.ndarray) -> Field:
     """Return the open field of an image (H, W), linear, bright where nothing absorbs."""
-    small, factor = _reduced(intensity)
+    factor = -(-max(intensity.shape) // WORKING_SIZE)
+    if min(intensity.shape) // factor < MIN_SIDE:
+        return Field(np.ones(intensity.shape, dtype=bool), 'none')
+    small = _reduced(intensity, factor)
     smooth = cv2.medianBlur(small, 3)
     bright = float(np.quantile(smooth, 0.95))
     best, most = None, MIN_EVIDENCE
@@ -58,12 +62,11 @@ def find_field(intensity: np.ndarray) -> Field:
     return Field(depth > MARGIN * factor, NAMES[type(best)])
 
 
-def _reduced(intensity: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the image as means of blocks, at most the working size, and a block's side."""
-    factor = -(-max(intensity.shape) // WORKING_SIZE)
+def _reduced(intensity: np.ndarray, factor: int) -> np.ndarray:
+    """Return the image as means of blocks of ``factor`` pixels a side."""
     height, width = (length // factor for length in intensity.shape)
     tiles = np.asarray(intensity, dtype=np.float32)[:height * factor, :width * factor]
-    return tiles.reshape(height, factor, width, factor).mean(axis=(1, 3)), factor
+    return tiles.reshape(height, factor, width, factor).mean(axis=(1, 3))
 
 
 def _border_is_dark(smooth: np.ndarray, bright: float) -> bool:

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.acquisition import AcquiredShot, Acquisition, RefusedShot
+from ixgs_ros.standardization import counts_to_line_integrals, LineIntegrals, PhysicsConfig
 from ixgs_ros.verdict import Code
 
 S = 1000 * MS
@@ -348,3 +349,23 @@ def test_leading_slash_of_old_frame_names_is_ignored() -> None:
         rig.feed([replace(sample, parent='/' + sample.parent, child='/' + sample.child)])
     rig.shoot(MIDDLE_NS)
     expect(only(rig), Code.ACCEPTED)
+
+
+def test_a_fault_of_ours_in_one_image_does_not_hold_up_the_others(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig.ready()
+    rig.shoot(MIDDLE_NS)
+    rig.shoot(MIDDLE_NS + 20 * MS, np.zeros((SIZE, SIZE), dtype=np.uint16))
+    rig.shoot(MIDDLE_NS + 40 * MS)
+
+    def failing(image: np.ndarray, physics: PhysicsConfig) -> LineIntegrals:
+        if not image.any():
+            raise RuntimeError('not foreseen')
+        return counts_to_line_integrals(image, physics)
+    monkeypatch.setattr('ixgs_ros.acquisition.gate.counts_to_line_integrals', failing)
+    with pytest.raises(RuntimeError, match='not foreseen'):
+        rig.poll()
+    first, third = rig.poll()
+    assert (first.id, third.id) == (1, 3)
+    assert first.verdict.accepted and third.verdict.accepted
+    assert rig.gate.waiting == 0

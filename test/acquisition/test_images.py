@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -99,9 +102,21 @@ def test_grey_jpeg_and_colour_png() -> None:
     assert 'bgr8' in note
 
 
+def png_that_claims(width: int, height: int) -> bytes:
+    """Return a damaged PNG file of 16 bits whose header has this size."""
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack('>I', len(data)) + name + data + struct.pack(
+            '>I', zlib.crc32(name + data))
+    return (b'\x89PNG\r\n\x1a\n'
+            + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 16, 0, 0, 0, 0))
+            + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b''))
+
+
 @pytest.mark.parametrize(('form', 'data'), [
     ('png', b''), ('png', b'no image at all'), ('32FC1; compressedDepth png', b'x' * 40),
     ('png', cv2.imencode('.png', np.zeros((4, 4, 4), dtype=np.uint8))[1].tobytes()),
+    ('tiff', cv2.imencode('.tiff', np.random.default_rng(0).random((4, 4, 3)))[1].tobytes()),
+    ('png', png_that_claims(40_000, 40_000)),
 ])
 def test_undecodable_files_are_refused(form: str, data: bytes) -> None:
     with pytest.raises(Refusal, match='compressed format') as caught:

@@ -162,3 +162,13 @@ def test_a_dark_but_usable_image_is_accepted() -> None:
     """A lateral view of a large abdomen: line integrals of 6.1 to 7.5 everywhere."""
     image = counts_to_line_integrals(expose(WIDE * 0.5 + 4.5, 1e6), physics(air_counts=AIR))
     assert (image.weights > 0).mean() > 0.98
+
+
+def test_an_image_of_black_and_saturated_pixels_alone_is_refused() -> None:
+    """Few enough are saturated, yet none is left that measures."""
+    counts = np.zeros((SIZE, SIZE), dtype=np.uint16)
+    counts[:SIZE // 5] = 65535
+    with pytest.raises(Refusal, match='all 7296 pixels with a signal are at the full scale of '
+                                      '65535 counts') as caught:
+        counts_to_line_integrals(counts, physics(air_counts=AIR))
+    assert caught.value.verdict.code is Code.SATURATED

@@ -85,3 +85,11 @@ def test_a_large_image_is_masked_as_precisely() -> None:
 def test_the_same_image_gives_the_same_field() -> None:
     image = expose(trunk(0.1), opening=round_opening(95.5, 95.5, 80)).astype(np.float32)
     np.testing.assert_array_equal(find_field(image).mask, find_field(image.copy()).mask)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 200), (600, 2), (3, 3000), (3, 3)])
+def test_a_strip_without_a_shape_is_not_cut(shape: tuple[int, int]) -> None:
+    strip = np.ones(shape, dtype=np.float32)
+    strip[:, :shape[1] // 3] = 1e-3
+    field = find_field(strip)
+    assert field.shape == 'none' and field.mask.shape == shape and field.mask.all()
