@@ -29,6 +29,9 @@ from ixgs_ros.verdict import Code, Refusal, Verdict
 KEPT_CAMERAS = 1000       # camera infos without their image, newest kept
 KEPT_STAMPS = 100_000     # stamps of shots that a copy is recognised by
 KEPT_EVENTS = 100
+# A sample that comes so long after newer ones of its edge may mean that time went back. Longer
+# than messages are late on their way; and `tf.timeout` says for how long that counts.
+BACK_NS = to_ns(2.0)
 PIXEL_PITCH = (1e-5, 1e-2)  # plausible detector pixels, m
 
 
@@ -142,12 +145,9 @@ class Acquisition:
             self.received['invalid_transforms'] += 1
             self._say_once(f'{parent} → {child} holds a sample that is no pose: {fault}')
         try:
-            fresh = self.times.add(parent, child, stamp_ns, static, fault)
-            if not fresh and self._jumped(child, stamp_ns):
+            if not static and self._jumped(child, stamp_ns):
                 self.time_jumped(f'{parent} → {child} went back to {stamp_ns} ns')
-                fresh = self.times.add(parent, child, stamp_ns, static, fault)
-            if fresh:
-                self._late.pop(child, None)
+            fresh = self.times.add(parent, child, stamp_ns, static, fault)
             if fresh and fault is None:
                 self.transforms.insert(parent, child, stamp_ns, translation, quaternion, static)
         except ValueError as error:
@@ -169,10 +169,16 @@ class Acquisition:
                             'cleared')
 
     def _jumped(self, child: str, stamp_ns: int) -> bool:
-        """Whether a sample older than the cache is time gone back, not a single stray one.
+        """Whether a moving sample tells of time gone back, and is no single stray one.
 
-        Two in a row, the second newer than the first, are the sign.
+        Two in a row that are much older than the newest, the second newer than the first, are the
+        sign. Samples of before and after would else lie side by side, and a pose between them is
+        one that the C-arm never had.
         """
+        newest = self.times.newest_of(child)
+        if newest is None or stamp_ns >= newest - max(BACK_NS, 2 * to_ns(self.config.tf.timeout)):
+            self._late.pop(child, None)
+            return False
         before = self._late.get(child)
         self._late[child] = stamp_ns
         return before is not None and stamp_ns > before

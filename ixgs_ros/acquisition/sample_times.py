@@ -59,6 +59,11 @@ class SampleTimes:
                         f'{edge.parent} → {child}: the sample {distance / NANOSECONDS:+.3f} s '
                         f'from the stamp is no pose: {fault}')
 
+    def newest_of(self, child: str) -> int | None:
+        """Return the newest stamp of a moving edge, nanoseconds; None if there is none."""
+        edge = self.graph.edges.get(child)
+        return None if edge is None or edge.static else edge.stamps[-1]
+
     def newest(self, target: str, source: str) -> int | None:
         """Return the newest stamp that all moving edges between two frames reach, nanoseconds."""
         return self.graph.newest(target, source)

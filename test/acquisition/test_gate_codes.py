@@ -319,9 +319,24 @@ def test_looping_bag_clears_the_buffers_and_knows_its_shots() -> None:
     expect(only(rig), Code.DUPLICATE)
 
 
-def test_one_stray_old_transform_is_no_jump_of_time() -> None:
+def test_poses_of_before_and_after_a_clock_that_was_set_back_are_not_mixed() -> None:
+    """By 3 s, less than is kept; meanwhile the C-arm has been moved by half a metre."""
+    rig = Rig.ready(seconds=5)
+    moved = [replace(sample, translation=(0.6, 0.0, -0.7)) if sample.child == 'carm_marker'
+             else sample for sample in samples(START_NS + 2005 * MS, START_NS + 3005 * MS)]
+    rig.feed(moved)
+    assert sum('time jumped back' in event for event in rig.gate.take_events()) == 1
+    rig.shoot(START_NS + 2507 * MS)
+    outcome = only(rig)
+    expect(outcome, Code.ACCEPTED)
+    np.testing.assert_allclose(outcome.shot.view.source, [0.5, 0.0, -0.6], atol=1e-9)
+
+
+@pytest.mark.parametrize('age', [0, 8 * S])
+def test_one_stray_old_transform_is_no_jump_of_time(age: int) -> None:
     rig = Rig.ready(seconds=12)
-    rig.feed([next(samples(START_NS, START_NS + 1))])
+    for _ in range(2):
+        rig.feed([next(samples(START_NS + age, START_NS + age + 1))])
     rig.shoot(MIDDLE_NS + 11 * S)
     expect(only(rig), Code.ACCEPTED)
     assert rig.gate.take_events() == []
