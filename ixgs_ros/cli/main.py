@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import signal
@@ -43,6 +44,9 @@ EPILOG = ('subcommands:\n'
 
 # The shell's convention for a program ended by SIGINT.
 INTERRUPTED = 130
+
+# What the user can mend when a file cannot be read or written.
+MENDABLE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,7 +116,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('ixgs: interrupted', file=sys.stderr)
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in MENDABLE:
+            where = '' if error.filename is None else f'{error.filename}: '
+            print(f'ixgs: {where}{error.strerror}', file=sys.stderr)
+            return ExitCode.BAD_INPUT
         traceback.print_exc()
         print('ixgs: this is our fault, not yours; please report the lines above', file=sys.stderr)
         return ExitCode.OUR_FAULT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+import tempfile
 
 import numpy as np
 
@@ -45,10 +46,12 @@ def make_folder(path: Path) -> Path:
     """Return the output folder, made if need be.
 
     Raises:
-        CliError: it cannot be made or is a file.
+        CliError: it cannot be made, is a file or takes no files: told before the work, not after.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise CliError(f'--out {path}: expected a folder that can be written: '
                        f'{error.strerror}') from error

@@ -31,7 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whole: a temporary one beside it, fsync, rename.
 
     Raises:
-        OSError: the folder does not exist or cannot be written; nothing is left behind.
+        OSError: the folder does not exist or cannot be written, or the disk is full; it names the
+            file, and nothing is left behind.
     """
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
@@ -40,8 +41,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
