@@ -17,6 +17,7 @@ from ixgs_ros.ros.player import Player
 from ixgs_ros.ros.processes import NodeGroup, print_line
 from ixgs_ros.ros.station import Station
 from ixgs_ros.session.bag import BagReader
+from ixgs_ros.session.bag_messages import COMPRESSED_IMAGE
 
 NODES = ('acquisition', 'standardizer', 'reconstructor')
 ATTENUATION = 'reconstructor_attenuation'
@@ -71,7 +72,8 @@ def replay_online(bag: BagReader, *, files: Sequence[Path] = (),
     """
     nodes = (*NODES, ATTENUATION) if both else NODES
     with private_domain() as domain, \
-            NodeGroup(nodes, parameters or {}, domain, files=files, on_line=on_line) as group:
+            NodeGroup(nodes, _as_recorded(bag, parameters or {}), domain, files=files,
+                      on_line=on_line) as group:
         collector = Collector(group.station)
         second = Collector(group.station, reconstructor=ATTENUATION) if both else None
         player = Player(group.station, bag, rate)
@@ -86,6 +88,14 @@ def replay_online(bag: BagReader, *, files: Sequence[Path] = (),
         player.play(look)
         return gather(group, collector, bag.images, started, look, verdict_s=verdict_s,
                       settle_s=settle_s, second=second)
+
+
+def _as_recorded(bag: BagReader, parameters: Mapping[str, Mapping[str, Any]],
+                 ) -> dict[str, Mapping[str, Any]]:
+    """Return the parameters with what the bag itself tells: the type of its image messages."""
+    compressed = bag.types()[bag.topics.image] == COMPRESSED_IMAGE
+    return {**parameters, 'acquisition': {**parameters.get('acquisition', {}),
+                                          'compressed': compressed}}
 
 
 def gather(group: NodeGroup, collector: Collector, images: int, started: float,

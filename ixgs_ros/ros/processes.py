@@ -200,8 +200,7 @@ class NodeGroup:
         values = values_of(self._sections, node)
         for name in ('/**', node):
             values.update(self._parameters.get(name, {}))
-        values = {key: list(value) if isinstance(value, tuple) else value
-                  for key, value in values.items()}
+        values = {key: _for_rcl(value) for key, value in values.items()}
         return {'/**': {'ros__parameters': values}} if values else {}
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
@@ -209,6 +208,15 @@ class NodeGroup:
         for line in process.stdout:
             self._last[name].append(line.rstrip())
             self._on_line(name, line.rstrip())
+
+
+def _for_rcl(value: Any) -> Any:
+    """Return a value as rcl reads it: tuples as lists, and [0, 0.05] as numbers of one kind."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    if any(isinstance(item, float) for item in value):
+        return [float(item) if type(item) is int else item for item in value]
+    return list(value)
 
 
 def _signal_group(process: subprocess.Popen[str], number: int) -> None:

@@ -13,6 +13,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 import pytest
+from rcl_interfaces.srv import GetParameters
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
@@ -208,3 +209,15 @@ def test_a_node_that_discovery_finds_is_not_joined_by_another_of_its_name(ros, m
     with pytest.raises(NameTaken, match=f'/carm/standardizer runs already on ROS domain '
                                         f'{ros.domain}'):
         NodeGroup(('standardizer',), {}, None).__enter__()
+
+
+def test_whole_numbers_beside_others_in_a_list_are_numbers_for_the_nodes_too(ros_domain, tmp_path):
+    """rcl itself reads no list of two kinds; offline such a file is fine."""
+    file = tmp_path / 'ünder a name with spaces.yaml'
+    file.write_text('navigator: {ros__parameters: {crosshair.point: [0, 0.05, -1]}}\n')
+    with NodeGroup(('navigator',), {}, ros_domain, files=[file]) as group:
+        group.bring_up()
+        name = group.full_name('navigator')
+        answer = group.station.call(GetParameters, f'{name}/get_parameters',
+                                    GetParameters.Request(names=['crosshair.point']))
+        assert list(answer.values[0].double_array_value) == [0.0, 0.05, -1.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from ixgs_ros.geometry.orbits import CArm
 from ixgs_ros.ros.online import replay_online
 from ixgs_ros.ros.volume_message import message_to_volume
 from ixgs_ros.session.bag import BagReader, BagWriter
+from ixgs_ros.session.bag_messages import COMPRESSED_IMAGE, STORE
 from ixgs_ros.session.recording import parameters_of_rig, record_rig
 from ixgs_ros.simulation import Fault, load_ct, RigConfig, VirtualRig
 from ixgs_ros.simulation.trajectories import TimingConfig
@@ -48,6 +50,32 @@ def test_shots_go_through_the_nodes_into_a_volume(recording):
     inside = np.linalg.norm(grid.points()[..., :2], axis=-1) < 0.03
     assert result.deviation is None  # the body is wider than the field
     assert np.median(volume[inside]) == pytest.approx(20.0, abs=12.0)  # water is 20 1/m
+
+
+def compressed(path, out):
+    """Write a recording again with its images as PNG files."""
+    with BagReader(path) as bag, BagWriter(out) as writer:
+        for topic, msgtype, log_ns, data in bag.raw_messages():
+            if topic == bag.topics.image:
+                image = STORE.deserialize_cdr(data, msgtype)
+                counts = image.data.view('<u2').reshape(image.height, image.width)
+                packed = cv2.imencode('.png', counts)[1].ravel()
+                kind = STORE.types[COMPRESSED_IMAGE]
+                msgtype = COMPRESSED_IMAGE
+                data = bytes(STORE.serialize_cdr(
+                    kind(header=image.header, format='mono16; png compressed', data=packed),
+                    COMPRESSED_IMAGE))
+            writer.write(topic, msgtype, log_ns, data, latched=topic == bag.topics.tf_static)
+    return out
+
+
+def test_a_recording_of_compressed_images_needs_no_parameter(recording, tmp_path):
+    rig, path = recording
+    parameters = {**parameters_of_rig(rig), 'volume.spacing': 0.005, 'model.max_gaussians': 1000}
+    with BagReader(compressed(path, tmp_path / 'bag')) as bag:
+        result = replay_online(bag, parameters={'/**': parameters}, rate=8.0, settle_s=0.0,
+                               verdict_s=120.0)
+    assert [outcome.verdict.accepted for outcome in result.outcomes] == [1, 1, 0, 1, 1]
 
 
 def test_both_models_are_made_side_by_side(recording, half_network):
