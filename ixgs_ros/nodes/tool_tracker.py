@@ -10,7 +10,8 @@ from ixgs_ros.acquisition.transform_buffer import TransformSource
 from ixgs_ros.geometry import RigidTransform
 
 NS_PER_S = 1_000_000_000
-# A stamp so far before the newest means that the clock was set back or a bag loops.
+# A stamp so far before the newest of its frame means that the clock was set back or a bag loops.
+# Of its frame: that of another host may lag for good.
 JUMP_NS = NS_PER_S
 
 
@@ -54,7 +55,7 @@ class ToolTracker:
             ValueError: the frames would form a loop, or a name is empty.
         """
         if not static:
-            if stamp_ns < self._newest_ns - JUMP_NS:
+            if stamp_ns < self._newest_of.get(child, stamp_ns) - JUMP_NS:
                 self._buffer.clear()
                 self._newest_of.clear()
                 self._newest_ns = 0

@@ -86,3 +86,12 @@ def test_a_looping_bag_starts_anew(world):
         world.locate()  # the reference has not come again: what was before the jump is gone
     world.see('reference', 3.0)
     assert world.locate().reference_from_tool.translation[0] == pytest.approx(0.3)
+
+
+def test_a_frame_that_lags_for_good_is_no_jump_of_time(world):
+    for number in range(100):
+        stamp = 10.0 + 0.02 * number
+        world.see('reference', stamp)
+        world.see('tool', stamp, x=0.25)
+        world.see('camera of a slow host', stamp - 3.0)
+        assert world.locate().reference_from_tool.translation[0] == 0.25
