@@ -20,7 +20,7 @@ from ixgs_ros.ros import qos
 from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.images_out import image_message
 from ixgs_ros.ros.lifecycle import ManagedNode
-from ixgs_ros.ros.messages import to_ns
+from ixgs_ros.ros.messages import MessageError, to_ns
 from ixgs_ros.ros.shot_message import from_shot_message, to_report, to_shot_message
 from ixgs_ros.ros.worker import Worker, WorkerFull
 from ixgs_ros.shot import Shot
@@ -72,6 +72,10 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
         frame = message.header.frame_id
         try:
             shot, attenuation = self._standardized(from_shot_message(message))
+        except MessageError as error:
+            self._refuse(message, Verdict(Code.INCONSISTENT,
+                                          f'the message contradicts itself: {error}'))
+            return
         except Refusal as refusal:
             self._refuse(message, refusal.verdict)
             return

@@ -49,8 +49,12 @@ class Node:
         group.bring_up()
         self.station.wait(lambda: self._shots.get_subscription_count() == 1, 20, 'the node')
 
-    def send(self, shot) -> None:
-        self._shots.publish(to_shot_message(shot, 'patient_reference'))
+    def send(self, shot, **changes) -> None:
+        """Publish a shot, with fields of its message changed."""
+        message = to_shot_message(shot, 'patient_reference')
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self._shots.publish(message)
 
     def wait(self, name: str, count: int = 1):
         """Return the newest message of a topic as soon as there are so many."""
@@ -89,5 +93,12 @@ def test_shots_of_both_quantities_are_passed_on_shown_or_refused(ros_domain, tmp
         node.send(replace(ball(3), weights=np.zeros_like(shot.weights)))
         report = node.wait('report', 2)
         assert (report.id, report.code) == (3, 'NO_SIGNAL')
+        for number, broken in enumerate((np.nan, -1e-6), start=3):
+            covariance = np.zeros(36)
+            covariance[7] = broken
+            node.send(ball(5), source_covariance=covariance)
+            report = node.wait('report', number)
+            assert (report.id, report.code) == (5, 'INCONSISTENT')
+            assert 'no negative variance' in report.message
         node.send(ball(4))   # the stream goes on
         assert node.wait('shots', 2).id == node.wait('attenuation/shots', 2).id == 4
