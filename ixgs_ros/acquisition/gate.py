@@ -7,8 +7,9 @@ Images, camera infos and transforms come in any order. An image waits for what i
 from __future__ import annotations
 
 from collections import Counter, deque, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 import math
 
 import numpy as np
@@ -51,12 +52,14 @@ class Acquisition:
     Args:
         config: frames, times and what the counts mean.
         transforms: the buffer that interpolates; ours if not given.
+        ids: where the shots' numbers come from; from 1 on if not given.
     """
 
-    def __init__(self, config: AcquisitionConfig,
-                 transforms: TransformSource | None = None) -> None:
+    def __init__(self, config: AcquisitionConfig, transforms: TransformSource | None = None,
+                 ids: Iterator[int] | None = None) -> None:
         """Start empty."""
         self.config = config
+        self._ids = count(1) if ids is None else ids
         self.times = SampleTimes()
         self.transforms = TransformBuffer() if transforms is None else transforms
         self.poses = PoseFinder(config, self.times, self.transforms)
@@ -98,10 +101,10 @@ class Acquisition:
             arrival_ns: when it arrived, steady clock, nanoseconds.
 
         Returns:
-            Its number in order of arrival, from 1.
+            Its number in order of arrival.
         """
         self.received['images'] += 1
-        pending = _Pending(self.received['images'], frame, arrival_ns)
+        pending = _Pending(next(self._ids), frame, arrival_ns)
         if frame.stamp_ns in self._stamps or any(other.frame.stamp_ns == frame.stamp_ns
                                                  for other in self._pending):
             self._refuse(pending, Verdict(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from itertools import count
 import time
 from typing import Any
 
@@ -47,11 +48,14 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
     def __init__(self, **arguments: Any) -> None:
         super().__init__('acquisition', AcquisitionNodeConfig, **arguments)
         self._worker: Worker | None = None
+        # Numbers go on when the node is cleaned up and configured anew, as for other parameters:
+        # the nodes behind it know the earlier ones.
+        self._ids = count(1)
 
     def configure(self, config: AcquisitionNodeConfig) -> None:
         """Make the gate and the outputs."""
         self._config = config
-        self._gate = Acquisition(config, adapters.transform_source())
+        self._gate = Acquisition(config, adapters.transform_source(), self._ids)
         self._inbox: list[Callable[[], Any]] = []
         self._images_waiting = 0
         self._turn: Future[None] | None = None

@@ -75,6 +75,21 @@ def test_images_that_are_not_taken_up_in_time_are_refused_not_dropped(ros, rig):
     assert {report.header.stamp.nanosec for report in rig.reports} == {1, 2, 3, 4, 5}
 
 
+def test_numbers_go_on_when_the_node_is_configured_anew(ros, rig):
+    """As the change of a parameter asks for; the reconstructor still knows the earlier ones."""
+    node = rig.start(tf__timeout=0.0)
+    for stamp_ns in (5, 6):
+        rig.send(stamp_ns)
+    ros.spin_until(lambda: len(rig.reports) == 2)
+    assert node.trigger_deactivate() == node.trigger_cleanup() == SUCCESS
+    node.set_parameters([Parameter('tf.max_gap', value=0.2)])
+    assert node.trigger_configure() == node.trigger_activate() == SUCCESS
+    ros.spin_until(lambda: rig.images.get_subscription_count() == 1)
+    rig.send(7)
+    ros.spin_until(lambda: len(rig.reports) == 3)
+    assert [report.id for report in rig.reports] == [1, 2, 3]
+
+
 def test_a_clock_that_goes_back_is_said_and_clears_the_transforms(ros, rig):
     node = rig.start(use_sim_time=True)
     for seconds in (10, 20, 5):
