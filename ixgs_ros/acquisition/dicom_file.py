@@ -36,7 +36,10 @@ def read_dicom(path: str | Path) -> Any:
                          'kind') from error
     except OSError as error:
         raise DicomError(f'{path}: {error.strerror or error}') from error
-    fault = _fault(dataset)
+    try:
+        fault = _fault(dataset)
+    except (TypeError, ValueError) as error:  # pydicom reads an attribute when it is asked for
+        fault = f'an attribute is not as DICOM has it: {error}'
     if fault:
         raise DicomError(f'{path}: {fault}')
     return dataset
@@ -76,6 +79,8 @@ def _fault(dataset: Any) -> str:
     bits = int(dataset.get('BitsStored') or 0)
     if bits not in BITS:
         return f'expected {BITS[0]} to {BITS[-1]} bits stored, got {bits}'
+    if frame_count(dataset) < 1:
+        return f'expected at least one frame, got NumberOfFrames {frame_count(dataset)}'
     if str(dataset.get('BurnedInAnnotation') or 'NO') == 'YES':
         return ('expected no writing in the pixels, got BurnedInAnnotation YES: it may name the '
                 'patient, and it hides what was measured')

@@ -98,9 +98,9 @@ def _detector_spacing(dataset: Any, sdd: float) -> tuple[float, float]:
     PixelSpacing is that of the detector too, unless it was calibrated: then it is that of the
     patient, and smaller by the magnification.
     """
-    if dataset.get('ImagerPixelSpacing') is not None:
+    if _told(dataset, 'ImagerPixelSpacing') is not None:
         return _spacing(dataset, 'ImagerPixelSpacing')
-    if dataset.get('PixelSpacing') is None:
+    if _told(dataset, 'PixelSpacing') is None:
         raise _Lacking('no ImagerPixelSpacing and no PixelSpacing')
     between_rows, between_columns = _spacing(dataset, 'PixelSpacing')
     if not dataset.get('PixelSpacingCalibrationType'):
@@ -121,14 +121,15 @@ def _angles(dataset: Any, frame: int) -> CArmAngles:
 
 
 def _angle(dataset: Any, name: str, frame: int) -> float:
-    first = dataset.get(name)
+    first = _told(dataset, name)
     if first is None:
         raise _Lacking(f'no {name}')
-    more = dataset.get(f'{name}Increment')
-    increments = [0.0] if more is None else [float(step) for step in np.atleast_1d(more)]
+    more = _told(dataset, f'{name}Increment')
+    increments = [0.0] if more is None else [_number(f'{name}Increment', step)
+                                             for step in np.atleast_1d(more)]
     if len(increments) > 1 and frame >= len(increments):
         raise _Lacking(f'expected a {name}Increment for each frame, got {len(increments)}')
-    degrees = float(first) + increments[frame if len(increments) > 1 else 0]
+    degrees = _number(name, first) + increments[frame if len(increments) > 1 else 0]
     if not abs(degrees) <= 360.0:
         raise _Lacking(f'expected {name} within 360°, got {degrees:g}°')
     return float(np.deg2rad(degrees))
@@ -161,17 +162,33 @@ def _agreement(letters: str, axis: np.ndarray) -> float:
 
 def _positive(dataset: Any, name: str) -> float:
     """Return a length of the file, given in millimetres, in metres."""
-    value = dataset.get(name)
+    value = _told(dataset, name)
     if value is None:
         raise _Lacking(f'no {name}')
-    return _checked(name, float(value))
+    return _checked(name, _number(name, value))
 
 
 def _spacing(dataset: Any, name: str) -> tuple[float, float]:
-    values: Sequence[Any] = dataset.get(name)
+    values: Sequence[Any] = np.atleast_1d(_told(dataset, name))
     if len(values) != 2:
         raise _Lacking(f'expected two values of {name}, got {len(values)}')
-    return _checked(name, float(values[0])), _checked(name, float(values[1]))
+    rows, columns = (_checked(name, _number(name, value)) for value in values)
+    return rows, columns
+
+
+def _told(dataset: Any, name: str) -> Any:
+    """Return an attribute's value; None where it is absent or empty."""
+    try:
+        return dataset.get(name)
+    except ValueError as error:  # pydicom reads it only now; '0,2' is no decimal of DICOM
+        raise _Lacking(f'{name} cannot be read: {error}') from error
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise _Lacking(f'expected one number as {name}, got {value}') from error
 
 
 def _checked(name: str, millimetres: float) -> float:

@@ -75,7 +75,7 @@ def read_shots(path: str | Path, air_counts: float = 0.0) -> Iterator[DicomFrame
                           assumptions=converted.assumptions)
     except DicomError as error:
         raise DicomError(f'{path}: {error}') from error
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # a TypeError: several values, or a word for a number
         raise DicomError(f'{path}: {error}') from error
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 import io
+from itertools import chain, count
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ixgs_ros.volume.pictures import enlarged, NOTICE, write_png
 BRIGHTEST = {'attenuation': 6.0, 'bone': 3.0}
 TYPICAL = "without K, the network takes the pixels for as wide as a typical C-arm's"
 PICTURE = 512              # pixels of a picture's longer side
+REPORT = 'report'
 MASKED = (90, 40, 40)      # blue, green, red where nothing takes part
 
 
@@ -68,7 +69,7 @@ class Outputs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._stems: Counter[str] = Counter()
+        self._stems = {REPORT}
         self._files: list[dict[str, Any]] = []
         self._frames: list[dict[str, Any]] = []
 
@@ -84,9 +85,10 @@ class Outputs:
 
     def stem(self, path: Path) -> str:
         """Return the beginning of a file's output names; a second file of a name gets a number."""
-        self._stems[path.stem] += 1
-        count = self._stems[path.stem]
-        return path.stem if count == 1 else f'{path.stem}-{count}'
+        numbered = (f'{path.stem}-{number}' for number in count(2))
+        stem = next(name for name in chain([path.stem], numbered) if name not in self._stems)
+        self._stems.add(stem)
+        return stem
 
     def unusable(self, path: Path, reason: str) -> None:
         """Keep why a file, or the rest of it, could not be used."""
@@ -105,7 +107,7 @@ class Outputs:
 
     def write_report(self) -> None:
         """Write report.json: all frames, and the files that could not be used."""
-        self._write_json('report.json', {'frames': self._frames, 'unusable': self._files})
+        self._write_json(f'{REPORT}.json', {'frames': self._frames, 'unusable': self._files})
 
     def _write_images(self, name: str, frame: DicomFrame, shot: Shot) -> dict[str, Any]:
         mask = shot.weights > 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from xray_dicom import COLUMNS, counts, dataset, GEOMETRY, ROWS, write
+from xray_dicom import COLUMNS, counts, dataset, GEOMETRY, ROWS, with_raw, write
 
+from ixgs_ros.acquisition.dicom_file import DicomError
 from ixgs_ros.acquisition.dicom_geometry import geometry_of
 from ixgs_ros.acquisition.dicom_shot import read_shots
 from ixgs_ros.geometry.orbits import CArm, CArmAngles
@@ -90,6 +91,30 @@ def test_what_is_not_told_is_not_guessed(tmp_path, change, k, lacking):
     if k:
         np.testing.assert_array_equal(frame.shot.view.k, frame.geometry.k)
     assert frame.shot is not None and frame.refusal is None   # still an image
+
+
+@pytest.mark.parametrize('name, value, words', [
+    ('ImagerPixelSpacing', b'2,4\\2,4', 'ImagerPixelSpacing'),
+    ('ImagerPixelSpacing', b'2.4', 'expected two values of ImagerPixelSpacing, got 1'),
+    ('DistanceSourceToDetector', b'1000\\1000', 'expected one number as DistanceSourceToDetector'),
+    ('PositionerPrimaryAngle', b'lao', 'PositionerPrimaryAngle'),
+    ('PositionerPrimaryAngleIncrement', b'a\\b', 'PositionerPrimaryAngleIncrement')])
+def test_geometry_that_is_no_number_is_lacking_and_the_image_stays(tmp_path, name, value, words):
+    data = with_raw(dataset(counts(), **GEOMETRY), name, 'DS', value)
+    frame = next(read_shots(write(tmp_path / 'a.dcm', data)))
+    assert frame.geometry.view is None and words in frame.geometry.lacking
+    assert frame.shot is not None and frame.refusal is None
+
+
+@pytest.mark.parametrize('name, vr, value', [
+    ('NumberOfFrames', 'IS', b'many'), ('NumberOfFrames', 'IS', b'1\\1'),
+    ('NumberOfFrames', 'IS', b'-1'), ('BitsStored', 'US', b'\x0c\0\x0c\0'),
+    ('RescaleSlope', 'DS', b'q')])
+def test_a_file_whose_image_cannot_be_told_is_unusable(tmp_path, name, vr, value):
+    data = dataset(counts(), **GEOMETRY, RescaleIntercept=0)
+    path = write(tmp_path / 'a.dcm', with_raw(data, name, vr, value))
+    with pytest.raises(DicomError, match='a.dcm: '):
+        list(read_shots(path))
 
 
 def test_a_calibrated_spacing_is_that_of_the_patient():

@@ -7,7 +7,10 @@ from pathlib import Path
 import gdcm
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 ROWS, COLUMNS = 96, 128
@@ -53,6 +56,14 @@ def dataset(pixels: np.ndarray, modality: str = 'XA', bits: int = 12, **attribut
             setattr(data, name, value)
         elif name in data:
             delattr(data, name)
+    return data
+
+
+def with_raw(data: Dataset, name: str, vr: str, value: bytes) -> Dataset:
+    """Give an attribute bytes that pydicom would not write, as other programs do."""
+    tag = Tag(tag_for_keyword(name))
+    padded = value + b' ' * (len(value) % 2)
+    data._dict[tag] = RawDataElement(tag, vr, len(padded), padded, 0, False, True)
     return data
 
 

@@ -89,9 +89,14 @@ def test_an_unusable_file_beside_a_good_one_is_said(tmp_path, capsys):
     again.mkdir()
     twin = cine(again / 'good.dcm', [GOOD])
     out = tmp_path / 'out'
-    assert main(['standardize', str(good), str(named), str(twin), '--out', str(out)]) == 0
+    others = [cine(tmp_path / name, [GOOD]) for name in ('good-2.dcm', 'report.dcm')]
+    files = [str(path) for path in (good, named, twin, *others)]
+    assert main(['standardize', *files, '--out', str(out)]) == 0
     report = json.loads((out / 'report.json').read_text())
-    assert [frame['name'] for frame in report['frames']] == ['good', 'good-2']
+    names = ['good', 'good-2', 'good-2-2', 'report-2']
+    assert [frame['name'] for frame in report['frames']] == names
+    assert [json.loads((out / f'{name}.json').read_text())['file'] for name in names] == [
+        'good.dcm', 'good.dcm', 'good-2.dcm', 'report.dcm']
     assert 'BurnedInAnnotation YES' in report['unusable'][0]['message']
     assert 'unusable: ' in capsys.readouterr().out
 
