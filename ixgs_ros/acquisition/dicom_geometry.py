@@ -10,7 +10,6 @@ is to be flipped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +168,7 @@ def _positive(dataset: Any, name: str) -> float:
 
 
 def _spacing(dataset: Any, name: str) -> tuple[float, float]:
-    values: Sequence[Any] = np.atleast_1d(_told(dataset, name))
+    values = np.atleast_1d(_told(dataset, name))
     if len(values) != 2:
         raise _Lacking(f'expected two values of {name}, got {len(values)}')
     rows, columns = (_checked(name, _number(name, value)) for value in values)

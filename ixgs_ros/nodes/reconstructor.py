@@ -26,7 +26,7 @@ from ixgs_ros.reconstruction.memory import estimate_memory
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.messages import to_ns
-from ixgs_ros.ros.volume_message import volume_to_message, voxel_bytes
+from ixgs_ros.ros.volume_message import REQUESTED_BYTES, volume_to_message, voxel_bytes
 from ixgs_ros.ros.worker import Worker, WorkerFull
 from ixgs_ros.verdict import Code, Verdict
 from ixgs_ros.volume.files import write_volume
@@ -34,8 +34,6 @@ from ixgs_ros.volume.grid import Region
 
 # Requests that may wait for the compute thread; shots wait in the session's own inbox.
 REQUESTS = 32
-# A volume on request: 64 MiB already cost the transport half a second.
-REQUESTED_BYTES = 64 * 1024 * 1024
 SAVED_VOXELS = 256 * 1024 * 1024
 SUFFIXES = ('.nii.gz', '.nii', '.nrrd')
 # Ending the work in hand may take as long as a new start with many views.

@@ -78,6 +78,11 @@ class Session:
 NUMBERS = Exponents(constant=1.130, local=0.556, unmeasured=0.541, wide=2.416)
 
 
+def reach(spacing: float) -> int:
+    """Return how many voxels away a voxel still tells on another's deviation; spacing in m."""
+    return int(np.ceil(TRUNCATE * CONTRAST_SIGMA / spacing)) + 1
+
+
 def contrast(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Return the deviation of the density around each voxel, (z, y, x) float32 in 1/m.
 
@@ -156,7 +161,7 @@ def deviation(volume: np.ndarray, grid: VoxelGrid, views: list[View], region: Re
     numbers = NUMBERS
     whole = found.contrast * np.exp(numbers.constant)
     known = coverage_around(views, region)
-    halo = int(np.ceil(TRUNCATE * CONTRAST_SIGMA / grid.spacing[2])) + 1
+    halo = reach(float(grid.spacing[2]))
     result = np.empty(grid.shape, np.float32)
     for start in range(0, grid.shape[0], SLAB):
         end = min(start + SLAB, grid.shape[0])

@@ -14,6 +14,8 @@ from ixgs_ros.volume.grid import VoxelGrid
 # Published volumes stay at or under this (docs/contracts.md): larger ones cost subscribers and the
 # transport more than a second's work in Python.
 PUBLISHED_BYTES = 8 * 1024 * 1024
+# A volume on request: 64 MiB already cost the transport half a second.
+REQUESTED_BYTES = 64 * 1024 * 1024
 
 ENCODINGS: dict[str, np.dtype] = {'mono8': np.dtype('u1'), 'mono16': np.dtype('<u2'),
                                   '32FC1': np.dtype('<f4')}

@@ -19,6 +19,7 @@ from ixgs.srv import GetVolume, RemoveShot, SaveVolume, SetRegion
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.ros.online import fetch_in_slabs
 from ixgs_ros.ros.volume_message import message_to_volume
 
 pytestmark = pytest.mark.ros
@@ -68,6 +69,24 @@ def test_a_box_on_request_is_that_part_of_the_volume(stage):
     # A voxel on the edge of a cut Gaussian may be in by one box's rounding and out by the other's.
     assert (differs > 0.02).mean() < 1e-3
     assert differs.max() < 0.2
+
+
+def test_what_is_too_large_for_one_message_comes_in_slabs(stage):
+    """Of 9, 9, 9, 9 and 4 layers and five more on each side, while the model would be refined."""
+    stage.refine(1.0)
+    volume, deviation = fetch_in_slabs(stage.station, theatre.NODE, stage.last('status'), 30.0,
+                                       limit=4 * 40 * 40 * (9 + 2 * 5))
+    answer = stage.call(GetVolume, 'get_volume', encoding='32FC1')
+    for joined, at_once in ((volume, answer.volume), (deviation, answer.deviation)):
+        assert joined.revision == at_once.revision
+        (values, grid), (expected, expected_grid) = map(message_to_volume, (joined, at_once))
+        assert grid.size == expected_grid.size
+        np.testing.assert_allclose(grid.origin, expected_grid.origin, atol=1e-12)
+        differs = np.abs(values - expected)  # at cut Gaussians, as in the test above
+        assert (differs > 0.02).mean() < 1e-3
+        assert differs.max() < 0.2
+    stage.refine(0.0)
+    stage.pause(False)
 
 
 def test_a_finer_spacing_and_the_default_encoding(stage):
