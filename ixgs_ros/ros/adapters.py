@@ -52,10 +52,12 @@ def image_frame(message: Image) -> ImageFrame:
     if not installed('cv_bridge') or message.encoding not in ENCODINGS:
         return from_image(message)
     from cv_bridge import CvBridge
-    pixels = CvBridge().imgmsg_to_cv2(message, desired_encoding='passthrough')
+    # It may give a view into rows that are padded.
+    pixels = np.ascontiguousarray(
+        CvBridge().imgmsg_to_cv2(message, desired_encoding='passthrough'))
     return ImageFrame(to_ns(message.header.stamp), message.header.frame_id, pixels.shape[0],
                       pixels.shape[1], message.encoding, pixels.dtype.str[0] == '>',
-                      pixels.strides[0], np.ascontiguousarray(pixels).tobytes())
+                      pixels.strides[0], pixels.tobytes())
 
 
 class Tf2Buffer:

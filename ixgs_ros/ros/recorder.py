@@ -18,7 +18,8 @@ from ixgs_ros.session.bag import BagWriter, Topics
 class Recorder:
     """Writes what comes on the rig's four topics; a context manager.
 
-    Leaving it closes the bag; leaving it by an error removes the bag.
+    Leaving it closes the bag; leaving it by an error removes the bag. So does a message that could
+    not be written, as to a full disk: it is raised on leaving, since it came up in another thread.
 
     Args:
         station: where to listen from; it must live longer.
@@ -36,6 +37,7 @@ class Recorder:
         self._topics = topics
         self._lock = threading.Lock()
         self._open = False
+        self._failure: OSError | None = None
 
     def __enter__(self) -> Recorder:
         """Open the bag and listen from now on."""
@@ -54,12 +56,21 @@ class Recorder:
         """Close the bag; what arrives from now on is not written."""
         with self._lock:
             self._open = False
+            failure = self._failure if error is None else None
+            if failure is not None:
+                kind, error = type(failure), failure
             self._writer.__exit__(kind, error, trace)
+        if failure is not None:
+            raise failure
 
     def _writing(self, topic: str, msgtype: str, latched: bool) -> Any:
         def write(data: bytes) -> None:
             with self._lock:
-                if self._open:
+                if not self._open:
+                    return
+                try:
                     self._writer.write(topic, msgtype, time.time_ns(), data, latched)
                     self.counts[topic] += 1
+                except OSError as failure:
+                    self._failure, self._open = failure, False
         return write

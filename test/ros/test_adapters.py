@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sensor_msgs.msg import Image
@@ -36,6 +39,18 @@ def _fill(buffer, rng):
     buffer.insert('carm_marker', 'source', 0, [0.1, 0.2, 0.3], [0.0, 0.0, 0.6, 0.8], static=True)
     buffer.insert('elsewhere', 'alone', 0, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], static=True)
     return buffer
+
+
+def test_padded_rows_that_cv_bridge_only_looks_at_are_taken(monkeypatch):
+    """Some versions give a view into the padded buffer."""
+    counts = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    padded = np.zeros((3, 6), dtype=np.uint16)
+    padded[:, :4] = counts
+    bridge = SimpleNamespace(imgmsg_to_cv2=lambda message, desired_encoding: padded[:, :4])
+    monkeypatch.setitem(sys.modules, 'cv_bridge', SimpleNamespace(CvBridge=lambda: bridge))
+    monkeypatch.setattr(adapters, 'installed', lambda name: name == 'cv_bridge')
+    message = Image(height=3, width=4, encoding='mono16', step=12, data=padded.tobytes())
+    np.testing.assert_array_equal(decode_image(adapters.image_frame(message)), counts)
 
 
 @needs_tf2

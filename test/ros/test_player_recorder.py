@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
+from sensor_msgs.msg import Image
 
 from ixgs_ros.geometry.orbits import CArm
+from ixgs_ros.ros import qos
 from ixgs_ros.ros.player import Player
 from ixgs_ros.ros.recorder import Recorder
 from ixgs_ros.ros.station import NoAnswer, Station
@@ -40,6 +44,24 @@ def test_a_played_bag_is_recorded_byte_for_byte_and_in_rhythm(bag, tmp_path, ros
                   for name, reader in (('first', bag), ('again', again))}
         wanted = (stamps['first'][-1] - stamps['first'][0]) / 2.0
         assert abs(stamps['again'][-1] - stamps['again'][0] - wanted) < 0.2e9
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_listening(bag, tmp_path, ros_domain,
+                                                              monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    heard = []
+    with Station(ros_domain, 'player') as sender, Station(ros_domain, 'recorder') as receiver:
+        player = Player(sender, bag, rate=10.0)
+        receiver.node.create_subscription(Image, '/carm/image', heard.append, qos.PLAYBACK)
+        monkeypatch.setattr(BagWriter, 'write', full)
+        with pytest.raises(OSError, match='No space left'), \
+                Recorder(receiver, tmp_path / 'again') as recorder:
+            player.wait_for_listeners()
+            player.play()
+            receiver.wait(lambda: len(heard) == bag.images, 5.0, 'all images')
+        assert not any(recorder.counts.values())
+    assert [path.name for path in tmp_path.iterdir() if 'again' in path.name] == []
 
 
 def test_nobody_listening_is_told_with_the_topic(bag, ros_domain):
