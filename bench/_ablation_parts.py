@@ -87,7 +87,8 @@ PARTS = {
                       constants=[(exposure, 'SCALE_SD', 1e-9)],
                       shot=lambda shot: replace(shot, exposure_offset=0.0)),
     'sweeps': Part('the many sweeps with momentum of the coarse voxels: 4 without instead',
-                   (JITTER, TRUNCATED), constants=[(coarse, 'FROM_NOTHING', coarse.QUICK)]),
+                   (JITTER, TRUNCATED), constants=[(coarse, 'FROM_NOTHING', coarse.QUICK),
+                                                   (coarse, 'BEYOND', coarse.QUICK)]),
     'geometry': Part('the refinement of centres, scales and turns: densities only',
                      (JITTER, PHOTONS, TRUNCATED),
                      {f'refine.adam.rate_{name}': 0.0

@@ -53,6 +53,10 @@ class Schedule:
 
 # A body within the region is found by 4 sweeps too, but 0.5 to 1.6 dB worse (24 views).
 FROM_NOTHING = Schedule(sweeps=20, momentum=0.7)
+# Where a body reaches beyond the region and there are views enough to bear it: still far from
+# converged after 20 sweeps.
+BEYOND = Schedule(sweeps=40, momentum=0.7)
+MANY_VIEWS = 12
 # Where the layers begin with what was found before the newest shots came.
 AGAIN = Schedule(sweeps=10, momentum=0.7)
 # Of a start that is replaced at once.

@@ -52,8 +52,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     model, box = config.model, fine_region(region)
     layers = yield from empty_layers(measurements, offsets, region, config)
     inner = layers[0]
-    schedule = (coarse.QUICK if quick else coarse.FROM_NOTHING if begun is None
-                else coarse.AGAIN)
+    schedule = _schedule(layers, len(measurements), begun is not None, quick)
     yield from coarse.solve(layers, measurements, offsets, config.seed, schedule, begun)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
@@ -64,6 +63,17 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
     return Body(fine, around), [layer.volume for layer in layers]
+
+
+def _schedule(layers: list[coarse.Layer], views: int, begun: bool, quick: bool
+              ) -> coarse.Schedule:
+    """Return how long the layers are filled."""
+    if quick:
+        return coarse.QUICK
+    if begun:
+        return coarse.AGAIN
+    beyond = len(coarse.occupied(layers)) > 1
+    return coarse.BEYOND if beyond and views >= coarse.MANY_VIEWS else coarse.FROM_NOTHING
 
 
 def intersection(a: Region, b: Region) -> Region | None:
