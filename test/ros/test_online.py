@@ -73,7 +73,7 @@ def test_a_recording_of_compressed_images_needs_no_parameter(recording, tmp_path
     rig, path = recording
     parameters = {**parameters_of_rig(rig), 'volume.spacing': 0.005, 'model.max_gaussians': 1000}
     with BagReader(compressed(path, tmp_path / 'bag')) as bag:
-        result = replay_online(bag, parameters={'/**': parameters}, rate=8.0, settle_s=0.0,
+        result = replay_online(bag, parameters={'/**': parameters}, rate=4.0, settle_s=0.0,
                                verdict_s=120.0)
     assert [outcome.verdict.accepted for outcome in result.outcomes] == [1, 1, 0, 1, 1]
 
