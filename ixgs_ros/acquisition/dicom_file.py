@@ -94,7 +94,7 @@ def _undecodable(dataset: Any) -> str:
         return 'expected a TransferSyntaxUID, got none'
     try:
         decoder = get_decoder(syntax)
-    except NotImplementedError:
+    except NotImplementedError:  # so pydicom says that a syntax is none of images it knows
         return f'expected still images or frames, got the transfer syntax {syntax.name}'
     if decoder.is_available:
         return ''

@@ -52,7 +52,7 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     model, box = config.model, fine_region(region)
     layers = yield from empty_layers(measurements, offsets, region, config)
     inner = layers[0]
-    schedule = _schedule(layers, len(measurements), begun is not None, quick)
+    schedule = schedule_of(layers, len(measurements), begun is not None, quick)
     yield from coarse.solve(layers, measurements, offsets, config.seed, schedule, begun)
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
@@ -65,9 +65,16 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     return Body(fine, around), [layer.volume for layer in layers]
 
 
-def _schedule(layers: list[coarse.Layer], views: int, begun: bool, quick: bool
-              ) -> coarse.Schedule:
-    """Return how long the layers are filled."""
+def schedule_of(layers: list[coarse.Layer], views: int, begun: bool, quick: bool
+                ) -> coarse.Schedule:
+    """Return how long the layers are filled.
+
+    Args:
+        layers: the region's first, and what lies around it.
+        views: how many fill them.
+        begun: whether they hold what an earlier start found.
+        quick: make do with few sweeps.
+    """
     if quick:
         return coarse.QUICK
     if begun:

@@ -1,5 +1,7 @@
 """The experiment from shots to table, on a coarse phantom and with shots by the ray caster."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,17 @@ def test_the_bone_of_the_ct_is_better_than_all_of_it(rows):
     assert ideal.surface_mm < raw.surface_mm and ideal.view_psnr_db > raw.view_psnr_db + 2
     assert ideal.dice > 0.7 and ideal.relative_l1 == 0.0
     assert np.isnan(raw.relative_l1)
+
+
+def test_what_an_arm_leaves_open_counts_as_said(patient, series, tmp_path):
+    def half_blind(shot, bone):
+        told = np.ones_like(bone)
+        told[:, bone.shape[1] // 2:] = 0
+        return replace(shot, line_integrals=told * bone, weights=told, quantity='bone',
+                       exposure_offset=0.0)
+    experiment = Experiment(series, patient, tmp_path / 'shots', Caster(patient))
+    row = experiment.answer(series.question('ideal', '', 6, SECONDS), half_blind)
+    assert row.relative_l1 > 0.2 and row.lost > 0.2
 
 
 def test_rows_are_kept_and_known_again(rows, series, tmp_path):

@@ -6,6 +6,7 @@ from reconstruction_scene import CARM, configure, take, WIDE_BODY
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import coarse, Reconstructor
 from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.reconstruction.start import empty_layers, schedule_of
 from ixgs_ros.reconstruction.starts import RENEWAL_STEPS
 from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.volume.grid import Region
@@ -33,6 +34,19 @@ def left(layers, measurements):
             total += image
         squares.append(((m.values - total) ** 2).mean())
     return float(np.sqrt(np.mean(squares)))
+
+
+def test_only_many_shots_of_a_wide_body_are_swept_longer():
+    measurements = [measure(shot, np.zeros(3), configure()) for shot in take(WIDE_BODY, VIEWS[:3])]
+    layers = finish(empty_layers(measurements, np.zeros(3), Region(np.zeros(3), np.full(3, 0.16)),
+                                 configure()))
+
+    def sweeps(views, layers=layers, begun=False, quick=False):
+        return schedule_of(layers, views, begun, quick).sweeps
+
+    assert sweeps(12) == sweeps(24) == 2 * sweeps(11)
+    assert sweeps(24, layers=layers[:1]) == sweeps(11)
+    assert sweeps(24, begun=True) < sweeps(11) and sweeps(24, quick=True) < sweeps(24, begun=True)
 
 
 def test_what_earlier_shots_filled_makes_as_many_sweeps_explain_more():
