@@ -75,7 +75,7 @@ class Session:
         return self.beyond > BEYOND
 
 
-NUMBERS = Exponents(constant=1.130, local=0.556, unmeasured=0.541, wide=2.416)
+NUMBERS = Exponents(constant=1.126, local=0.551, unmeasured=0.551, wide=2.409)
 
 
 def reach(spacing: float) -> int:
