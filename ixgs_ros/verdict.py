@@ -28,6 +28,7 @@ class Code(str, Enum):
     INCONSISTENT = 'INCONSISTENT'
     OUT_OF_DOMAIN = 'OUT_OF_DOMAIN'
     OVERLOAD = 'OVERLOAD'
+    FAILED = 'FAILED'
 
     @property
     def accepted(self) -> bool:
@@ -46,6 +47,14 @@ class Verdict:
     def accepted(self) -> bool:
         """Whether the shot takes part in the reconstruction."""
         return self.code.accepted
+
+
+def failure(error: Exception) -> Verdict:
+    """Return the verdict on a shot where the work on it raised what was not foreseen."""
+    text = str(error).strip()
+    first = f': {text.splitlines()[0]}' if text else ''
+    return Verdict(Code.FAILED, f'the work on this shot ended with {type(error).__name__}{first}; '
+                   'expected none: a fault of the program, whose log says where')
 
 
 class Refusal(Exception):

@@ -25,7 +25,7 @@ from ixgs_ros.acquisition.transform_buffer import TransformBuffer, TransformSour
 from ixgs_ros.geometry import View
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import counts_to_line_integrals, LineIntegrals
-from ixgs_ros.verdict import Code, Refusal, Verdict
+from ixgs_ros.verdict import Code, failure, Refusal, Verdict
 
 KEPT_CAMERAS = 1000       # camera infos without their image, newest kept
 KEPT_STAMPS = 100_000     # stamps of shots that a copy is recognised by
@@ -75,8 +75,8 @@ class Acquisition:
 
     @property
     def waiting(self) -> int:
-        """Images that have no verdict yet."""
-        return len(self._pending)
+        """Images whose verdict has not been given out yet."""
+        return len(self._pending) + len(self._done)
 
     def take_events(self) -> list[str]:
         """Return what happened besides verdicts since the last call, in words for a log."""
@@ -193,6 +193,8 @@ class Acquisition:
 
         Args:
             now_ns: the clock of ``arrival_ns``, nanoseconds.
+
+        What is raised here is a fault of ours; its image is FAILED in the next answer.
         """
         timeout = to_ns(self.config.tf.timeout)
         late = [pending for pending in self._pending if now_ns - pending.arrival_ns >= timeout]
@@ -223,13 +225,16 @@ class Acquisition:
                 if not final:
                     continue
                 outcome = _refused(pending, waiting.verdict)
-            except Exception:
+            except Exception as error:
                 # A fault of ours: told once, and it must not hold up all images behind this one.
-                self._pending.remove(pending)
+                self._end(pending, _refused(pending, failure(error)))
                 raise
-            self._pending.remove(pending)
-            self._count(outcome)
-            self._done.append(outcome)
+            self._end(pending, outcome)
+
+    def _end(self, pending: _Pending, outcome: Outcome) -> None:
+        self._pending.remove(pending)
+        self._count(outcome)
+        self._done.append(outcome)
 
     def _resolve(self, pending: _Pending, final: bool) -> AcquiredShot:
         """Return the shot, or raise Refusal or Waiting."""

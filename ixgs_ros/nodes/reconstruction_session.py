@@ -7,6 +7,8 @@ work in steps; here seconds become steps.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 import threading
 import time
 
@@ -18,12 +20,13 @@ from ixgs_ros.nodes.reconstruction_results import RequestError, Sinks, Status, t
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.reconstruction.next_view import coverage, next_view
 from ixgs_ros.reconstruction.reconstructor import Reconstructor
+from ixgs_ros.ros.judging import judged
 from ixgs_ros.ros.markers import DrawnShot
-from ixgs_ros.ros.messages import MessageError, to_ns
+from ixgs_ros.ros.messages import to_ns
 from ixgs_ros.ros.shot_message import from_shot_message
 from ixgs_ros.ros.volume_message import fitting_grid, VolumeInfo
 from ixgs_ros.shot import Shot
-from ixgs_ros.verdict import Code, Refusal, Verdict
+from ixgs_ros.verdict import Code, failure, Refusal, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 # A service or a shot waits at most about so long for the refinement to come to a stop.
@@ -105,28 +108,31 @@ class ReconstructionSession:
         """Take the next shot or refine a little; return whether there is more to do."""
         if not self._active or self._paused:
             return False
-        if self._inbox:
-            self._take(self._inbox.popleft())
-            return True
-        return self._refine_on()
+        try:
+            if self._inbox:
+                self._take(self._inbox.popleft())
+                return True
+            return self._refine_on()
+        except Exception as error:  # the next shot comes all the same
+            self._sinks.failed('refinement', error)
+            self._give_up(error)
+            return bool(self._inbox)
 
     def _take(self, message: ShotMessage) -> None:
         taken_at = time.monotonic()
-        try:
-            shot = from_shot_message(message)
-            self._add(shot, message.header.frame_id)
-        except MessageError as error:
-            verdict = Verdict(Code.INCONSISTENT, f'the message contradicts itself: {error}')
-            self._refuse(message, verdict)
-        except Refusal as refusal:
-            self._refused_drawn.append(DrawnShot(shot.id, shot.view, refusal.verdict.code,
-                                                 shot.stamp_ns))
-            self._refuse(message, refusal.verdict)
-        except Exception as error:  # one shot must not end the session; the model stays
-            self._sinks.failed(f'shot {message.id}', error)
-        else:
-            self._unpublished.append((shot, taken_at))
+        shots: list[Shot] = []
+
+        def add() -> None:
+            shots.append(from_shot_message(message))
+            self._add(shots[0], message.header.frame_id)
+        verdict = judged(add, lambda error: self._sinks.failed('shots', error))
+        if verdict is None:
+            self._unpublished.append((shots[0], taken_at))
             self._publish_first()
+        else:
+            self._refused_drawn.extend(DrawnShot(shot.id, shot.view, verdict.code, shot.stamp_ns)
+                                       for shot in shots)
+            self._refuse(message, verdict)
         self._show_scene()
         self.show_status()
 
@@ -142,6 +148,30 @@ class ReconstructionSession:
         self._accepted.append(shot)
         self._stamp_ns = shot.stamp_ns
         self._revision += 1
+
+    def _give_up(self, error: Exception) -> None:
+        """Take the shots that no volume shows yet out of the model: one of them is the cause.
+
+        Args:
+            error: what came instead of their volume.
+        """
+        lost = [shot for shot, _ in self._unpublished]
+        for shot in lost:
+            self._refused += 1
+            self._refused_drawn.append(DrawnShot(shot.id, shot.view, Code.FAILED, shot.stamp_ns))
+            with self._going_on():
+                self._forget_shot(shot, failure(error))
+        if lost:
+            with self._going_on():
+                self._show_others()
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Tell what is raised, and go on: the other shots get their reports, the volume stays."""
+        try:
+            yield
+        except Exception as error:
+            self._sinks.failed('refinement', error)
 
     def _publish_first(self) -> None:
         """Refine shortly and publish, so that the new shot is soon seen."""
@@ -238,9 +268,12 @@ class ReconstructionSession:
             self._sinks.report(shot_id, stamp_ns, Verdict(
                 Code.REMOVED, 'removed on request before it was looked at'))
         for shot in known:
-            self._forget_shot(shot)
-        self._show_scene()
-        self.show_status()
+            self._forget_shot(shot, Verdict(
+                Code.REMOVED, 'removed on request; the model is that of the other shots'))
+        if known:
+            self._show_others()
+        else:
+            self.show_status()
         return (f'shot {shot_id} is removed'
                 + ('' if known else ', it waited still')
                 + f'; {self._reconstructor.views} shots are in the model')
@@ -254,21 +287,26 @@ class ReconstructionSession:
             self._inbox.extend(others)
         return found
 
-    def _forget_shot(self, shot: Shot) -> None:
-        """Take an accepted shot out of the model, and show the model without it."""
-        self._reconstructor.remove_shot(shot.id)
+    def _forget_shot(self, shot: Shot, verdict: Verdict) -> None:
+        """Take an accepted shot out of the model, and say why."""
         self._accepted.remove(shot)
         self._unpublished = [entry for entry in self._unpublished if entry[0] is not shot]
         steady_ns, _ = self._reported.pop(shot.id, (0, False))
         self._stamp_ns = self._accepted[-1].stamp_ns if self._accepted else 0
         self._revision += 1
-        self._sinks.report(shot.id, shot.stamp_ns, Verdict(
-            Code.REMOVED, 'removed on request; the model is that of the other shots'),
-            steady_ns=steady_ns)
+        try:
+            self._reconstructor.remove_shot(shot.id)
+        finally:  # it is out in any case
+            self._sinks.report(shot.id, shot.stamp_ns, verdict, steady_ns=steady_ns)
+
+    def _show_others(self) -> None:
+        """Show the model that is left when shots were taken out."""
         if self._reconstructor.gaussians:
             self._publish()
         else:
             self._publish_nothing()
+        self._show_scene()
+        self.show_status()
 
     def set_region(self, region: Region) -> None:
         """Reconstruct another box."""

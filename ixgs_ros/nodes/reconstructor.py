@@ -77,7 +77,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
 
     def activate(self) -> None:
         """Listen for shots and go on refining."""
-        self._submit(self._session.set_active, True)
+        self.guard.watch(self._submit(self._session.set_active, True), 'activation')
         self.subscribe(Shot, 'shots', self._on_shot, qos.SHOTS)
         self.every(1.0, lambda: self._wake(self._session.show_status), 'status')
 
@@ -176,7 +176,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
         """
         assert self._worker is not None
         if self._worker.waiting < REQUESTS - 1:
-            self._submit(work)
+            self.guard.watch(self._submit(work), 'status')
 
     async def _answer(self, response: Any, work: Callable[..., Any], *arguments: Any) -> Any:
         """Do work on the compute thread, fill success and message, and return its result.

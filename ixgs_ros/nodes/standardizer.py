@@ -7,7 +7,7 @@ Subscribes: ``shots``. Publishes: ``~/shots`` (of bone in the modes 'network' an
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ from ixgs_ros.nodes.standardizer_config import StandardizerConfig
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.images_out import image_message
+from ixgs_ros.ros.judging import judged
 from ixgs_ros.ros.lifecycle import ManagedNode
-from ixgs_ros.ros.messages import MessageError, to_ns
+from ixgs_ros.ros.messages import to_ns
 from ixgs_ros.ros.shot_message import from_shot_message, to_report, to_shot_message
 from ixgs_ros.ros.worker import Worker, WorkerFull
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer
-from ixgs_ros.verdict import Code, Refusal, Verdict
+from ixgs_ros.verdict import Code, Verdict
 
 
 class StandardizerNode(ManagedNode[StandardizerConfig]):
@@ -61,7 +62,7 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
         assert self._worker is not None
         self.diagnostics.count('received')
         try:
-            self._worker.submit(self._work, message).add_done_callback(self._done)
+            self.guard.watch(self._worker.submit(self._work, message), 'shots')
         except WorkerFull as error:
             self._refuse(message, Verdict(Code.OVERLOAD,
                                           f'{error}; expected fewer (parameter inbox)'))
@@ -69,16 +70,13 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
     # -- the compute thread -----------------------------------------------------------------------
 
     def _work(self, message: ShotMessage) -> None:
+        verdict = judged(partial(self._pass_on, message), partial(self.guard.failed, 'shots'))
+        if verdict is not None:
+            self._refuse(message, verdict)
+
+    def _pass_on(self, message: ShotMessage) -> None:
         frame = message.header.frame_id
-        try:
-            shot, attenuation = self._standardized(from_shot_message(message))
-        except MessageError as error:
-            self._refuse(message, Verdict(Code.INCONSISTENT,
-                                          f'the message contradicts itself: {error}'))
-            return
-        except Refusal as refusal:
-            self._refuse(message, refusal.verdict)
-            return
+        shot, attenuation = self._standardized(from_shot_message(message))
         if self.is_heard(self._shots):
             self._shots.publish(to_shot_message(shot, frame))
         if attenuation is not None and self.is_heard(self._attenuation_shots):
@@ -92,11 +90,6 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
         if self._attenuation_shots is not None:
             return self._standardizer.standardize_both(shot)
         return self._standardizer.standardize(shot), None
-
-    def _done(self, turn: Future[None]) -> None:
-        error = None if turn.cancelled() else turn.exception()
-        if error is not None:
-            self.guard.failed('shots', error)
 
     def _refuse(self, message: ShotMessage, verdict: Verdict) -> None:
         self._reports.publish(to_report(message.id, to_ns(message.header.stamp),

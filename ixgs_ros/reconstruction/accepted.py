@@ -125,6 +125,11 @@ class Accepted:
                                      correction=found.correction)
         return self.fits[shot.id]
 
+    def take_back(self, region: Region | None) -> None:
+        """Forget the last shot, which nothing was fitted to yet; the region is that of before."""
+        del self.fits[self.shots.pop().id]
+        self.region = region
+
     def remove(self, shot_id: int) -> None:
         """Forget a shot, and all that was fitted together with it.
 

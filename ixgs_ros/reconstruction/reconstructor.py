@@ -73,10 +73,16 @@ class Reconstructor:
         """Take a shot into the model that is there; the second makes one, of few sweeps.
 
         Raises:
-            Refusal: the shot cannot be used; nothing has changed.
+            Refusal: the shot cannot be used; nothing has changed, nor after any other error.
         """
+        region, revision = self.region, self.revision
         fit = self._accept(shot)
-        self._course.add(shot)
+        try:
+            self._course.add(shot)
+        except Exception:
+            self._shots.take_back(region)
+            self._course.revision = revision
+            raise
         return fit
 
     def add_shots(self, shots: Iterable[Shot]) -> list[ShotFit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 
@@ -161,14 +162,18 @@ class Solution:
         """Let a new view into the model that is there, which it does not move yet."""
         m = weighted(measurement, self.noise) if len(self.body.shell) else measurement
         image = self.image(m)
-        self.exposures.append(m, image)
-        residual = self.exposures.residual(len(self.measurements), m, image)
+        exposures = copy(self.exposures)
+        exposures.append(m, image)
+        residual = exposures.residual(len(self.measurements), m, image)
+        held_out = np.append(self.held_out, weighted_rms(residual, m.held_out))
+        misfits = np.concatenate([self.misfits, misfit(m, residual)[None]])
+        curvature = density.majoriser(self._projector, self.body, m)[1]
+        # Nothing has changed so far, whatever was raised.
+        self.exposures, self.held_out, self.misfits = exposures, held_out, misfits
         self.measurements.append(m)
         self.covariances.append(np.zeros((UNKNOWNS, UNKNOWNS)))
         self.used = np.append(self.used, True)
-        self.held_out = np.append(self.held_out, weighted_rms(residual, m.held_out))
-        self.misfits = np.concatenate([self.misfits, misfit(m, residual)[None]])
-        self._curvature.append(density.majoriser(self._projector, self.body, m)[1])
+        self._curvature.append(curvature)
 
     def image(self, m: Measurement) -> np.ndarray:
         """Return the line integrals (h, w) through the body as a view sees it."""

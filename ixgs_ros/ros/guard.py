@@ -7,6 +7,7 @@ only here, and it shows in the log and in the diagnostics until the node is deac
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 import inspect
 import time
 import traceback
@@ -80,6 +81,19 @@ class CallbackGuard:
             finally:
                 self._took(name, start)
         return guarded
+
+    def watch(self, work: Future[Any], name: str) -> None:
+        """Tell what a worker's work raises that nobody else asks for.
+
+        Args:
+            work: as the worker's ``submit`` returned it.
+            name: what the log calls it.
+        """
+        def told(done: Future[Any]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self.failed(name, error)
+        work.add_done_callback(told)
 
     def failed(self, name: str, error: BaseException) -> None:
         """Log, count and show an exception that was not foreseen."""

@@ -380,7 +380,9 @@ def test_a_fault_of_ours_in_one_image_does_not_hold_up_the_others(
     monkeypatch.setattr('ixgs_ros.acquisition.gate.counts_to_line_integrals', failing)
     with pytest.raises(RuntimeError, match='not foreseen'):
         rig.poll()
-    first, third = rig.poll()
-    assert (first.id, third.id) == (1, 3)
+    assert rig.gate.waiting == 3  # two verdicts were not given out, one is not made
+    first, second, third = rig.poll()
+    assert (first.id, second.id, third.id) == (1, 2, 3)
     assert first.verdict.accepted and third.verdict.accepted
+    expect(second, Code.FAILED, 'RuntimeError: not foreseen', 'expected none')
     assert rig.gate.waiting == 0
