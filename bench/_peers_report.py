@@ -106,17 +106,19 @@ def summary(rows: Rows, problem: tuple[str, str, int], method: str,
         method: its name.
         share: of the CPU seconds of RTK's SART with TV on the same problem.
     """
-    found = []
+    found, without = [], 0
     for cell in rows.cells():
-        reference = rows.of(cell, REFERENCE)
-        if cell[:3] == problem and reference:
-            row = at(rows.of(cell, method), share * reference[-1].seconds)
+        reference, own = rows.of(cell, REFERENCE), rows.of(cell, method)
+        if cell[:3] == problem and reference and own:
+            row = at(own, share * reference[-1].seconds)
             found += [] if row is None else [row]
+            without += row is None
     if not found:
         return None
+    few = f' (of {len(found)} seeds; {without} without a volume)' if without else ''
     return (f'{median(row.psnr_db for row in found):.2f} / '
             f'{median(row.rmse_hu for row in found):.0f} / '
-            f'{median(row.ssim for row in found):.3f}'), found
+            f'{median(row.ssim for row in found):.3f}{few}'), found
 
 
 def names(rows: Iterable[Row], field: str) -> str:
@@ -186,8 +188,16 @@ def _panel(panel: object, rows: Rows, cells: Sequence[Cell]) -> None:
         runs = [rows.of(cell, method) for cell in cells if cell.views == most]
         runs = [run for run in runs if run]
         if runs:
-            steps = list(zip(*runs, strict=False))
-            panel.plot([median(row.seconds for row in step) for step in steps],
-                       [median(row.psnr_db for row in step) for step in steps],
-                       '.-', color=f'C{number}', label=method)
+            panel.plot(*zip(*successive(runs), strict=True), '.-', color=f'C{number}',
+                       label=method)
     panel.text(0.98, 0.03, f'{most} views', transform=panel.transAxes, ha='right')
+
+
+def successive(runs: Sequence[Sequence[Row]]) -> list[tuple[float, float]]:
+    """Return the medians over seeds of seconds and dB, moment by moment.
+
+    Where a first volume comes late, a seed lacks the earliest moments: all have the last ones.
+    """
+    steps = zip(*(reversed(run) for run in runs), strict=False)
+    return [(median(row.seconds for row in step), median(row.psnr_db for row in step))
+            for step in steps][::-1]

@@ -15,7 +15,7 @@ from ixgs_ros.volume.grid import VoxelGrid
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'bench'))
 from _ablation_parts import PARTS, STREAM, switched_off, WHOLE
 from _peers_report import markdown as peers_markdown
-from _peers_report import Row, Rows
+from _peers_report import Row, Rows, successive
 from _peers_scenes import CARM
 from ablation import entry, markdown
 
@@ -54,6 +54,19 @@ def test_the_peers_name_their_seeds_and_engines(tmp_path):
               replace(row('ours', 13, 23.0), engine='')])
     page = peers_markdown(rows)
     assert '| 11, 13 | 2026-11-24, unknown | unknown | 10 | ours | – | 22.50 ' in page
+
+
+def test_a_seed_whose_first_volume_comes_late_is_named_and_shifts_no_other(tmp_path):
+    runs = [[row('ours', 11, 14.0, seconds=2.0), row('ours', 11, 20.0)],
+            [row('ours', 12, 18.0)],
+            [row('ours', 13, 15.0, seconds=2.0), row('ours', 13, 19.0)]]
+    assert successive(runs) == [(10.0, 19.0)]
+    assert successive(runs[::2]) == [(2.0, 14.5), (10.0, 19.5)]
+    rows = Rows(tmp_path / 'peers.csv')
+    rows.add([row('rtk-sart-tv', seed, 17.0) for seed in (11, 12, 13)])
+    rows.add(found for run in runs for found in run)
+    assert ('| 14.50 / 100 / 0.700 (of 2 seeds; 1 without a volume) | 19.00 / 100 / 0.700 |'
+            in peers_markdown(rows))
 
 
 def test_without_the_coarse_voxels_there_is_water_wherever_something_may_be():
