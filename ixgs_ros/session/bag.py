@@ -22,6 +22,7 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
 from ixgs_ros.acquisition import CompressedFrame, ImageFrame
 from ixgs_ros.session import bag_messages
+from ixgs_ros.session.bag_damage import cut_recording, remedy, unindexed_folder
 from ixgs_ros.session.bag_messages import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
@@ -92,16 +93,20 @@ class BagReader:
         """Open and check the bag."""
         if not self.path.exists():
             raise BagError(f'{self.path}: there is no such bag')
-        if self.path.is_dir() and not (self.path / 'metadata.yaml').exists():
-            raise BagError(f'{self.path}: expected a rosbag2 folder, but it has no metadata.yaml '
-                           "(an interrupted recording? 'ros2 bag reindex' mends one)")
+        try:
+            interrupted = cut_recording(self.path) or unindexed_folder(self.path)
+        except OSError as error:
+            raise BagError(f'{self.path}: cannot be read: {error.strerror}') from error
+        if interrupted:
+            raise BagError(interrupted)
         try:
             self._reader = Reader(self.path)
             self._reader.open()
         # rosbags lets many kinds of error through when a file is damaged (struct, sqlite, index).
         except Exception as error:
             raise BagError(f'{self.path}: expected a rosbag2 folder, an MCAP or a SQLite3 '
-                           f'file; the bag cannot be read: {_words(error)}') from error
+                           f'file; the bag cannot be read: {_words(error)}'
+                           f'{remedy(self.path)}') from error
         try:
             self._check_topics()
         except BaseException:
@@ -162,7 +167,7 @@ class BagReader:
             raise
         except Exception as error:
             raise BagError(f'{self.path}: the bag is damaged after {read} messages: '
-                           f'{_words(error)}') from error
+                           f'{_words(error)}{remedy(self.path)}') from error
         expected = sum(connection.msgcount for connection in chosen)
         if read < expected:
             raise BagError(f'{self.path}: the bag ends after {read} messages; expected {expected} '

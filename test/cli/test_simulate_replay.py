@@ -166,10 +166,13 @@ def test_wrong_truths(replay, ct, tmp_path):
 def test_bad_inputs_of_replay_before_anything_starts(replay, bag, tmp_path):
     bad = tmp_path / 'bad.yaml'
     bad.write_text('/**: {ros__parameters: {air_count: 1.0}}')
+    cut = tmp_path / 'cut.mcap'
+    cut.write_bytes((bag / 'rig.mcap').read_bytes()[:-100])
     for result, words in (
             (replay(params=bad), "did you mean 'air_counts'"),
             (replay(params=tmp_path / 'none.yaml'), 'No such file'),
             (replay(bag=tmp_path / 'none'), 'no such bag'),
+            (replay(bag=cut), f"'mcap recover {cut} -o"),
             (replay('--remap', 'image:=/xray'), "no topic '/xray'"),
             (replay('--steps', '1', '--budget', '2'), 'exclude each other'),
             (replay('--steps', '-1'), '--steps -1'),

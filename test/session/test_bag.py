@@ -1,5 +1,6 @@
 """Bags: both storages hold what the rig sent; what is missing or damaged is said by name."""
 
+import re
 import shutil
 
 import numpy as np
@@ -115,15 +116,52 @@ def test_a_truncated_bag_is_an_error_not_a_shorter_one(bag, tmp_path):
     storage = next(path for path in damaged.iterdir() if path.suffix in ('.mcap', '.db3'))
     content = storage.read_bytes()
     storage.write_bytes(content[:len(content) // 2])
-    with pytest.raises(BagError, match=str(damaged)), BagReader(damaged) as reader:
+    with pytest.raises(BagError, match=str(damaged)) as caught, BagReader(damaged) as reader:
         list(reader.messages())
+    words = {'.mcap': f"'mcap recover {storage} -o .*ros2 bag reindex {damaged}'",
+             '.db3': 'copy the .db3 file again'}[storage.suffix]
+    assert re.search(words, str(caught.value))
+
+
+@pytest.mark.parametrize('kept', [20, 0.3, 0.9999])
+def test_an_mcap_file_without_its_end_says_so_and_what_mends_it(mcap_bag, tmp_path, kept):
+    """Cut in the header, among the messages, or in the last bytes; alone or in a folder."""
+    content = (mcap_bag / 'rig.mcap').read_bytes()
+    content = content[:kept if kept > 1 else int(kept * len(content))]
+    (tmp_path / 'bag').mkdir()
+    file = tmp_path / 'bag' / 'rig.mcap'
+    file.write_bytes(content)
+    for given in (file, file.parent):  # the folder without metadata.yaml, as a cut recording's is
+        with pytest.raises(BagError, match=f'cut off after {len(content)} bytes') as caught, \
+                BagReader(given):
+            pass
+        assert f"'mcap recover {file} -o" in str(caught.value)
+        assert ('reindex' in str(caught.value)) == given.is_dir()
+
+
+def test_a_tail_of_zeros_is_no_end_either(mcap_bag, tmp_path):
+    """So file systems leave what was not written when the power failed."""
+    content = (mcap_bag / 'rig.mcap').read_bytes()
+    (tmp_path / 'rig.mcap').write_bytes(content[:-4096] + bytes(4096))
+    with pytest.raises(BagError, match='cut off'), BagReader(tmp_path / 'rig.mcap'):
+        pass
+
+
+def test_a_whole_file_without_its_metadata_can_be_given_itself(mcap_bag, tmp_path):
+    shutil.copy(mcap_bag / 'rig.mcap', tmp_path)
+    with pytest.raises(BagError, match=f"reindex {tmp_path}' writes one, or give rig.mcap"), \
+            BagReader(tmp_path):
+        pass
+    with BagReader(tmp_path / 'rig.mcap') as reader:
+        assert reader.images == 6
 
 
 def test_garbage_and_absence(tmp_path):
     with pytest.raises(BagError, match='no such bag'), BagReader(tmp_path / 'none'):
         pass
     (tmp_path / 'folder').mkdir()
-    with pytest.raises(BagError, match='no metadata.yaml'), BagReader(tmp_path / 'folder'):
+    with pytest.raises(BagError, match='no metadata.yaml .nor any .mcap'), \
+            BagReader(tmp_path / 'folder'):
         pass
     (tmp_path / 'file.mcap').write_bytes(b'garbage')
     with pytest.raises(BagError, match='cannot be read'), BagReader(tmp_path / 'file.mcap'):
