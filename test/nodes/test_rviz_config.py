@@ -4,6 +4,7 @@ from pathlib import Path
 
 import balls
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import (
     DurabilityPolicy,
     qos_check_compatible,
@@ -13,6 +14,9 @@ from rclpy.qos import (
 )
 import theatre
 import yaml
+
+from ixgs_ros.nodes.displays import in_namespace
+from ixgs_ros.nodes.navigator import NavigatorNode
 
 pytestmark = pytest.mark.ros
 FILE = Path(__file__).parents[2] / 'config' / 'live.rviz'
@@ -103,6 +107,19 @@ def test_a_click_in_rviz_moves_the_crosshair(manager, stage):
     compatible, reason = qos_check_compatible(profile(tool['Topic']),
                                               of_endpoint(listeners[0].qos_profile))
     assert compatible != QoSCompatibility.ERROR, reason
+
+
+def test_the_copy_for_another_namespace_has_the_topics_of_nodes_there(ros):
+    """The navigator's, of images, markers and the click."""
+    node = ros.add(NavigatorNode(context=ros.context, namespace='/theatre/left'))
+    assert node.trigger_configure() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    there = yaml.safe_load(in_namespace(FILE.read_text(), 'theatre/left'))['Visualization Manager']
+    wanted = {part['Topic']['Value'] for part in [*displays(there), *there['Tools'][-1:]]}
+    own = f'{node.get_fully_qualified_name()}/'
+    offered = {name for name, kinds in node.get_topic_names_and_types() if name.startswith(own)
+               and kinds[0] in TYPES.values() and not name.endswith('/data')}
+    assert {name for name in wanted if name.startswith(own)} == offered != set()
+    assert all(name.startswith('/theatre/left/') for name in wanted)
 
 
 def test_the_fixed_frame_is_the_nodes_default(manager):

@@ -93,15 +93,18 @@ def _launch_modules(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def _launched(monkeypatch, folder, params):
-    """Return how the launch file makes the nodes for a parameter file; it writes into folder."""
+def _launched(monkeypatch, folder, params, **given):
+    """Return how the launch file makes the nodes for arguments; it writes into folder."""
     _launch_modules(monkeypatch)
     monkeypatch.setattr(tempfile, 'tempdir', str(folder))
     spec = importlib.util.spec_from_file_location('ixgs_launch', ROOT / 'launch/ixgs.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    start = module.generate_launch_description().arguments[0][-1]
-    return [node.named for node in start.named['function']({'params': str(params)})]
+    *declared, start = module.generate_launch_description().arguments[0]
+    context = {one.arguments[0]: one.named['default_value'] for one in declared}
+    assert set(given) <= set(context)
+    context.update(params=str(params), **given)
+    return [node.named for node in start.named['function'](context)]
 
 
 def _parameters(entry):
@@ -130,6 +133,33 @@ def test_the_launch_file_starts_a_second_reconstructor_for_both(monkeypatch, tmp
     second = nodes['reconstructor_attenuation']
     assert _parameters(second) == {'max_shots': 30, 'autostart': True}
     assert second['remappings'][0] == ('shots', 'standardizer/attenuation/shots')
+
+
+def _shown(entry) -> str:
+    """Return the RViz configuration that RViz is started with."""
+    option, file = entry['arguments']
+    assert option == '-d'
+    return Path(file).read_text()
+
+
+def test_the_launch_file_starts_rviz_for_the_nodes_namespace(monkeypatch, tmp_path):
+    params, live = ROOT / 'config' / 'params.yaml', (ROOT / 'config' / 'live.rviz').read_text()
+    *nodes, rviz = _launched(monkeypatch, tmp_path, params, rviz='true')
+    assert [entry['executable'] for entry in nodes] == list(table.names(simulated=True))
+    assert rviz['package'] == rviz['executable'] == 'rviz2'
+    assert _shown(rviz) == live
+    *_, rviz = _launched(monkeypatch, tmp_path, params, rviz='true', namespace='theatre/left')
+    assert _topics(_shown(rviz)) == ['/theatre/left' + topic.removeprefix('/carm')
+                                     for topic in _topics(live)]
+    *_, rviz = _launched(monkeypatch, tmp_path, params, rviz='true', namespace='/')
+    assert _topics(_shown(rviz)) == [topic.removeprefix('/carm') for topic in _topics(live)]
+
+
+def _topics(text: str) -> list[str]:
+    """Return the topics of an RViz configuration: its displays' and its tools'."""
+    manager = yaml.safe_load(text)['Visualization Manager']
+    return [part['Topic']['Value'] for part in [*manager['Displays'], *manager['Tools']]
+            if 'Topic' in part]
 
 
 def test_the_launch_file_takes_the_names_that_the_command_takes(monkeypatch, tmp_path):
