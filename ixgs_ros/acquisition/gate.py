@@ -68,7 +68,7 @@ class Acquisition:
         self._cameras: OrderedDict[int, CameraModel] = OrderedDict()
         self._pending: list[_Pending] = []
         self._done: list[Outcome] = []
-        self._stamps: OrderedDict[int, None] = OrderedDict()
+        self._stamps: OrderedDict[int, int] = OrderedDict()  # the accepted shots' numbers
         self._late: dict[str, int] = {}
         self._events: deque[str] = deque(maxlen=KEPT_EVENTS)
         self._notes: set[str] = set()
@@ -88,7 +88,7 @@ class Acquisition:
         """Return how many messages of each kind came, how many images wait, and the verdicts."""
         counts = {name: self.received[name] for name in
                   ('images', 'camera_infos', 'transforms', 'invalid_transforms')}
-        return {**counts, 'waiting': self.waiting,
+        return {**counts, 'waiting': len(self._pending),
                 **{code.value: number for code, number in self.verdicts.items()}}
 
     # --- input
@@ -170,6 +170,17 @@ class Acquisition:
         self._late.clear()
         self._events.append(f'time jumped back ({reason}); transforms and camera infos were '
                             'cleared')
+
+    def forget(self, shot_id: int, stamp_ns: int) -> None:
+        """Let the exposure of a shot come again: it was taken out of the model.
+
+        Args:
+            shot_id: number of the shot; nothing changes if the exposure has come again since, or
+                was never accepted.
+            stamp_ns: stamp of its image.
+        """
+        if self._stamps.get(stamp_ns) == shot_id:
+            del self._stamps[stamp_ns]
 
     def _jumped(self, child: str, stamp_ns: int) -> bool:
         """Whether a moving sample tells of time gone back, and is no single stray one.
@@ -298,7 +309,7 @@ class Acquisition:
     def _count(self, outcome: Outcome) -> None:
         self.verdicts[outcome.verdict.code] += 1
         if isinstance(outcome, AcquiredShot):
-            self._stamps[outcome.stamp_ns] = None
+            self._stamps[outcome.stamp_ns] = outcome.id
             if len(self._stamps) > KEPT_STAMPS:
                 self._stamps.popitem(last=False)
 

@@ -3,8 +3,9 @@
 Callbacks put messages into an inbox and hand it to the compute thread, which owns the gate
 (``ixgs_ros.acquisition``), decodes, converts and publishes; so no callback computes or waits.
 
-Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``. Publishes: ``~/shots`` (accepted
-ones) and ``~/report`` (one for each image message, accepted or not).
+Subscribes: ``image``, ``camera_info``, ``/tf``, ``/tf_static``, and what the reconstructors report
+(``reports``, ``attenuation/reports``). Publishes: ``~/shots`` (accepted ones) and ``~/report``
+(one for each image message, accepted or not).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from itertools import count
 import time
 from typing import Any
 
@@ -25,6 +25,7 @@ from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
 from ixgs_ros.acquisition import AcquiredShot, Acquisition, Outcome
 from ixgs_ros.acquisition.images import Frame
+from ixgs_ros.acquisition.numbers import Numbers
 from ixgs_ros.nodes.acquisition_config import AcquisitionNodeConfig
 from ixgs_ros.ros import adapters, qos
 from ixgs_ros.ros.diagnostics import Level
@@ -40,6 +41,8 @@ POLL_S = 0.1
 # Transforms that wait to be handed over while there is no image.
 LOT = 50
 FLUSH_S = 10.0
+# Shots that the model is without, as if they had never come.
+OUT_AGAIN = (Code.REMOVED.value, Code.FAILED.value)
 
 
 class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
@@ -49,8 +52,9 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         super().__init__('acquisition', AcquisitionNodeConfig, **arguments)
         self._worker: Worker | None = None
         # Numbers go on when the node is cleaned up and configured anew, as for other parameters:
-        # the nodes behind it know the earlier ones.
-        self._ids = count(1)
+        # the nodes behind it know the earlier ones. Those of an earlier process are known from
+        # their reports.
+        self._ids = Numbers()
 
     def configure(self, config: AcquisitionNodeConfig) -> None:
         """Make the gate and the outputs."""
@@ -58,6 +62,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         self._gate = Acquisition(config, adapters.transform_source(), self._ids)
         self._inbox: list[Callable[[], Any]] = []
         self._images_waiting = 0
+        self._reports_wait = False
         self._turn: Future[None] | None = None
         self._shots = self.advertise(ShotMessage, '~/shots', qos.SHOTS)
         self._reports = self.advertise(ShotReport, '~/report', qos.REPORTS)
@@ -78,6 +83,8 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         self.subscribe(TFMessage, '/tf', partial(self._on_transforms, False), qos.TF)
         self.subscribe(TFMessage, '/tf_static', partial(self._on_transforms, True),
                        qos.TF_STATIC_LISTENER)
+        for topic in ('reports', 'attenuation/reports'):
+            self.subscribe(ShotReport, topic, self._on_report, qos.REPORTS)
         self.every(POLL_S, self._poll_if_due, 'poll')
         backwards = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
                                   on_clock_change=False)
@@ -128,13 +135,22 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
                 (turn.x, turn.y, turn.z, turn.w), static))
         self._poll_if_due()
 
+    def _on_report(self, message: ShotReport) -> None:
+        self._inbox.append(partial(self._know, message.id))
+        if message.code in OUT_AGAIN:
+            self._inbox.append(partial(self._gate.forget, message.id,
+                                       to_ns(message.header.stamp)))
+        self._reports_wait = True
+        self._poll_if_due()
+
     def _on_time_jump(self, jump: Any) -> None:
         self._inbox.append(partial(self._gate.time_jumped, 'the ROS clock went back'))
         self._poll()
 
     def _poll_if_due(self) -> None:
         """Poll while an image waits; transforms alone are handed over in lots, to save time."""
-        if self._images_waiting or self._gate.waiting or len(self._inbox) >= LOT:
+        if (self._images_waiting or self._reports_wait or self._gate.waiting
+                or len(self._inbox) >= LOT):
             self._poll()
 
     def _poll(self) -> None:
@@ -150,6 +166,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
 
     def _empty_inbox(self) -> list[Callable[[], Any]]:
         batch, self._inbox, self._images_waiting = self._inbox, [], 0
+        self._reports_wait = False
         return batch
 
     # -- the compute thread -----------------------------------------------------------------------
@@ -165,6 +182,11 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
             self.diagnostics.put('last event', event)
         for key, number in self._gate.summary().items():
             self.diagnostics.put(key, number)
+
+    def _know(self, shot_id: int) -> None:
+        """Let no shot have the number of one that a reconstructor has reported."""
+        if self._ids.go_on_after(shot_id):
+            self.get_logger().info(f'shot {shot_id} was reported before: numbers go on after it')
 
     def _publish(self, outcome: Outcome) -> None:
         if isinstance(outcome, AcquiredShot) and self.is_heard(self._shots):

@@ -121,6 +121,10 @@ def require_seen(shots: Sequence[Shot], region: Region, least: int) -> None:
 def check_duplicate(shot: Shot, others: Sequence[Shot]) -> Verdict | None:
     """Refuse a shot that is already in: same stamp, same pixels, or same place and image."""
     for other in others:
+        if other.id == shot.id and other.stamp_ns != shot.stamp_ns:
+            return Verdict(Code.DUPLICATE, f'a shot with id {shot.id} is in already, exposed at '
+                           f'{other.stamp_ns} ns, this one at {shot.stamp_ns} ns; expected a new '
+                           'number for each: was the acquisition started anew? Expose again')
         if other.id == shot.id:
             return Verdict(Code.DUPLICATE, f'a shot with id {shot.id} is in already')
         if other.stamp_ns == shot.stamp_ns:

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.acquisition import AcquiredShot, Acquisition, RefusedShot
+from ixgs_ros.acquisition.numbers import Numbers
 from ixgs_ros.standardization import counts_to_line_integrals, LineIntegrals, PhysicsConfig
 from ixgs_ros.verdict import Code
 
@@ -356,6 +357,25 @@ def test_impossible_transforms_are_said_and_dropped() -> None:
     rig.shoot(MIDDLE_NS)
     expect(only(rig), Code.ACCEPTED)
     assert any('closes a loop' in event for event in rig.gate.take_events())
+
+
+def test_the_exposure_of_a_shot_that_was_taken_out_may_come_again_once() -> None:
+    rig = Rig.ready()
+    assert rig.shoot(MIDDLE_NS) == 1
+    expect(only(rig), Code.ACCEPTED)
+    rig.gate.forget(1, MIDDLE_NS)
+    assert rig.shoot(MIDDLE_NS) == 2
+    expect(rig.poll()[0], Code.ACCEPTED)
+    rig.gate.forget(1, MIDDLE_NS)  # said again, as to a late listener: shot 2 is in
+    assert rig.shoot(MIDDLE_NS) == 3
+    expect(rig.poll()[0], Code.DUPLICATE, 'came before')
+
+
+def test_numbers_go_on_after_those_that_are_known() -> None:
+    numbers = Numbers()
+    assert [next(numbers), next(numbers)] == [1, 2]
+    assert not numbers.go_on_after(2) and next(numbers) == 3
+    assert numbers.go_on_after(7) and [next(numbers), next(numbers)] == [8, 9]
 
 
 def test_leading_slash_of_old_frame_names_is_ignored() -> None:
