@@ -9,12 +9,11 @@ from pathlib import Path
 import shutil
 import subprocess
 import time
-from typing import Any
 
 from ixgs.msg import ReconstructionStatus, ShotReport
 from ixgs_ros.cli.locate import shared_file
 from ixgs_ros.cli.progress import say
-from ixgs_ros.cli.replay_online import accepted
+from ixgs_ros.cli.replay_online import Verdicts
 from ixgs_ros.nodes import table
 from ixgs_ros.ros.collector import Collector
 from ixgs_ros.ros.domain import private_domain, private_environment
@@ -23,6 +22,7 @@ from ixgs_ros.ros.processes import NodeGroup
 from ixgs_ros.ros.recorder import Recorder
 from ixgs_ros.session.recording import PARAMETERS, write_parameters
 from ixgs_ros.simulation import VirtualRig
+from ixgs_ros.verdict import Code
 
 # After the last shot is due: for its verdict; then for held-out pixels to say that it is enough.
 VERDICT_S = 60.0
@@ -72,18 +72,17 @@ def run_session(rig: VirtualRig, ct: str, out: Path, windows: bool) -> OnlineRes
 
 
 class Narrator:
-    """Says one line for each shot when its verdict is final."""
+    """Says one line for each shot when it has its verdict, and when that changes."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
+        self._verdicts = Verdicts()
 
     def tell(self) -> None:
         """Say what came since the last call."""
         while (event := self._collector.next_event(0)) is not None:
-            message: Any = event.message
-            if isinstance(message, ShotReport) and (event.node == 'reconstructor'
-                                                    or not accepted(message.code)):
-                say(self._line(message))
+            if (report := self._verdicts.new_in(event)) is not None:
+                say(self._line(report))
 
     def _line(self, report: ShotReport) -> str:
         status = self._collector.status or ReconstructionStatus()
@@ -91,7 +90,7 @@ class Narrator:
                         if outcome.id == report.id), None)
         seconds = '       -' if latency is None else f'{latency:6.2f} s'
         held_out = f'{status.held_out_residual:9.4f}' if status.gaussians else f'{"-":>9s}'
-        why = '' if accepted(report.code) else f'  {report.message}'
+        why = '' if Code(report.code).accepted else f'  {report.message}'
         return (f'  {report.id:4d}  {report.code:18s} {status.views:6d} {status.gaussians:10d} '
                 f'{held_out} {seconds}{why}')
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ixgs.msg import ShotReport
 from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.progress import say
 from ixgs_ros.cli.results import Reconstruction, write_results
@@ -21,7 +21,8 @@ from ixgs_ros.ros.station import NoAnswer
 from ixgs_ros.ros.volume_message import message_to_volume
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.parameters_file import Parameters
-from ixgs_ros.session.report import Report, ShotRecord
+from ixgs_ros.session.report import known_covariance, Report, ShotRecord
+from ixgs_ros.verdict import Code
 from ixgs_ros.volume.grid import Region
 from ixgs_ros.volume.metrics import Truth
 
@@ -39,6 +40,11 @@ def online(bag: BagReader, parameters: Parameters, params_path: Path | None, out
         rate: bag seconds a second.
     """
     files = [] if params_path is None else [params_path]
+    verdicts = Verdicts()
+
+    def show(event: Event) -> None:
+        if (report := verdicts.new_in(event)) is not None:
+            say(f'shot {report.id}: {report.code}: {report.message}')
     try:
         result = replay_online(bag, files=files, rate=rate, on_event=show,
                                both=parameters.attenuation is not None)
@@ -59,16 +65,28 @@ def _region(config: ReconstructorConfig) -> Region | None:
     return Region(np.array(config.region.center), size) if size.any() else None
 
 
-def show(event: Event) -> None:
-    """Say what a report says; a status is said by the reports around it."""
-    message: Any = event.message
-    if hasattr(message, 'code') and (event.node == 'reconstructor' or not accepted(message.code)):
-        say(f'shot {message.id}: {message.code}: {message.message}')
+class Verdicts:
+    """Finds the reports that are worth a line: a new verdict, the model's or a refusal.
 
+    A shot whose fit alone has changed is reported again as well; that goes into ``report.json``.
+    """
 
-def accepted(code: str) -> bool:
-    """Whether a verdict lets the shot pass."""
-    return code.startswith('ACCEPTED')
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, int], str] = {}
+
+    def new_in(self, event: Event) -> ShotReport | None:
+        """Return the report of an event if it is worth a line, else None."""
+        report = event.message
+        if not isinstance(report, ShotReport):
+            return None
+        passed = Code(report.code).accepted
+        if passed and event.node != 'reconstructor':
+            return None   # a later node has the last word
+        shot = (event.node, report.id)
+        if report.id and self._said.get(shot) == report.code:
+            return None
+        self._said[shot] = report.code
+        return report
 
 
 def reconstruction_of(result: OnlineResult, region: Region | None,
@@ -108,7 +126,8 @@ def report_of(result: OnlineResult) -> Report:
 def record_of(outcome: ShotOutcome) -> ShotRecord:
     """Return the record of one image message."""
     fit = outcome.fit
+    covariance = None if np.isnan(fit.scale) else known_covariance(fit.pose_covariance)
     return ShotRecord(outcome.id, outcome.stamp_ns, outcome.verdict.code, outcome.verdict.message,
                       fit.residual, fit.exposure_offset, fit.scale,
                       1000.0 * float(np.linalg.norm(fit.pose_translation)),
-                      math.degrees(float(np.linalg.norm(fit.pose_rotation))))
+                      math.degrees(float(np.linalg.norm(fit.pose_rotation))), covariance)

@@ -23,7 +23,7 @@ from ixgs_ros.ros.messages import header, to_bytes, to_pose, to_vector
 from ixgs_ros.ros.point_cloud import gaussians_to_cloud
 from ixgs_ros.ros.shot_message import Fit, to_report
 from ixgs_ros.ros.volume_message import PUBLISHED_BYTES, volume_to_message, VolumeInfo
-from ixgs_ros.verdict import Verdict
+from ixgs_ros.verdict import Code, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
@@ -88,11 +88,13 @@ class ReconstructionOutputs:
                                                    self._config.publish.max_points))
 
     def report(self, shot_id: int, stamp_ns: int, verdict: Verdict, fit: Fit | None = None,
-               steady_ns: int = 0) -> None:
-        """Publish, count and log what became of a shot."""
+               steady_ns: int = 0, before: Code | None = None) -> None:
+        """Publish, count and log what became of a shot, which counts under its last code only."""
         self._report.publish(to_report(shot_id, stamp_ns, self._config.reference_frame, verdict,
                                        fit=fit, steady_ns=steady_ns))
         self._node.diagnostics.count(f'shots {verdict.code.value}')
+        if before is not None:
+            self._node.diagnostics.count(f'shots {before.value}', -1)
         if not verdict.accepted:
             self._node.get_logger().warning(
                 f'shot {shot_id}: {verdict.code.value}: {verdict.message}')

@@ -14,7 +14,7 @@ from ixgs_ros.reconstruction.fit import ShotFit
 from ixgs_ros.ros.markers import DrawnShot
 from ixgs_ros.ros.shot_message import Fit
 from ixgs_ros.ros.volume_message import VolumeInfo
-from ixgs_ros.verdict import Verdict
+from ixgs_ros.verdict import Code, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
@@ -55,8 +55,8 @@ class Sinks(Protocol):
         """Take the Gaussians of the volume just published."""
 
     def report(self, shot_id: int, stamp_ns: int, verdict: Verdict, fit: Fit | None = None,
-               steady_ns: int = 0) -> None:
-        """Take the report of a shot."""
+               steady_ns: int = 0, before: Code | None = None) -> None:
+        """Take the report of a shot; ``before`` is what was said of it last, if anything."""
 
     def scene(self, shots: list[DrawnShot], region: Region | None, proposed: View | None,
               stamp_ns: int) -> None:

@@ -7,8 +7,9 @@ work in steps; here seconds become steps.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 import threading
 import time
 
@@ -18,6 +19,8 @@ from ixgs.msg import Shot as ShotMessage
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.nodes.reconstruction_results import RequestError, Sinks, Status, to_fit
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
+from ixgs_ros.reconstruction.fit import ShotFit
+from ixgs_ros.reconstruction.news import is_news
 from ixgs_ros.reconstruction.next_view import coverage, next_view
 from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.ros.judging import judged
@@ -70,9 +73,9 @@ class ReconstructionSession:
         self._overloads = 0
         # Accepted shots that no published volume contains yet, and when each was taken up.
         self._unpublished: list[tuple[Shot, float]] = []
-        # Of every shot that was reported: when a volume first contained it, and whether it was
-        # said to be in quarantine.
-        self._reported: dict[int, tuple[int, bool]] = {}
+        # Of every shot that was reported: when a volume first contained it, and its fit as said.
+        self._reported: dict[int, tuple[int, ShotFit]] = {}
+        self._rested_revision = -1
         self._published_revision = -1
         self._published_at = 0.0
         self._publish_s = 0.0
@@ -291,13 +294,14 @@ class ReconstructionSession:
         """Take an accepted shot out of the model, and say why."""
         self._accepted.remove(shot)
         self._unpublished = [entry for entry in self._unpublished if entry[0] is not shot]
-        steady_ns, _ = self._reported.pop(shot.id, (0, False))
+        steady_ns, said = self._reported.pop(shot.id, (0, None))
         self._stamp_ns = self._accepted[-1].stamp_ns if self._accepted else 0
         self._revision += 1
         try:
             self._reconstructor.remove_shot(shot.id)
         finally:  # it is out in any case
-            self._sinks.report(shot.id, shot.stamp_ns, verdict, steady_ns=steady_ns)
+            self._sinks.report(shot.id, shot.stamp_ns, verdict, steady_ns=steady_ns,
+                               before=None if said is None else said.verdict.code)
 
     def _show_others(self) -> None:
         """Show the model that is left when shots were taken out."""
@@ -364,7 +368,7 @@ class ReconstructionSession:
         self._sinks.volume(self._reconstructor.volume(grid), grid, self._info())
         self._published_at = time.monotonic()
         self._report_unpublished(time.monotonic_ns())
-        self._report_changed()
+        self._report_again(lambda said, now: said.aside != now.aside)
         self._published_revision = self._revision
         self._sinks.gaussians(self._reconstructor.model, self._stamp_ns)
         self._publish_s = time.monotonic() - start
@@ -380,11 +384,9 @@ class ReconstructionSession:
 
     def _show_deviation(self) -> None:
         """Publish the deviation of a model that stands, or take back that of an earlier one."""
-        stands = self._reconstructor.gaussians > 0 and not self._inbox and (
-            self._paused or self._cpu_share == 0.0 or self._reconstructor.converged)
         if self._deviation_revision == self._revision:
             return
-        if stands and self._sinks.wants_deviation():
+        if self._stands and not self._inbox and self._sinks.wants_deviation():
             whole = self._reconstructor.grid
             assert whole is not None
             grid = fitting_grid(whole)
@@ -398,27 +400,48 @@ class ReconstructionSession:
 
     def _report_unpublished(self, steady_ns: int) -> None:
         for shot, taken_at in self._unpublished:
-            found = self._reconstructor.fits[shot.id]
             if steady_ns:
                 self._last_latency = time.monotonic() - taken_at
-            self._reported[shot.id] = steady_ns, found.aside
-            self._sinks.report(shot.id, shot.stamp_ns, found.verdict, to_fit(found, shot.view),
-                               steady_ns)
+            self._report(shot, steady_ns)
         self._unpublished.clear()
 
-    def _report_changed(self) -> None:
-        """Report again the shots that were set aside, or used again, since their last report."""
-        changed = False
+    def _report(self, shot: Shot, steady_ns: int, before: Code | None = None) -> None:
+        """Say how a shot is explained by now; ``before`` is the code said of it last."""
+        found = self._reconstructor.fits[shot.id]
+        self._reported[shot.id] = steady_ns, replace(found)
+        self._sinks.report(shot.id, shot.stamp_ns, found.verdict, to_fit(found, shot.view),
+                           steady_ns, before)
+
+    def _report_again(self, is_due: Callable[[ShotFit, ShotFit], bool]) -> None:
+        """Report again the shots of which what was said and what is now ask for it."""
+        recolored = False
         for shot in self._accepted:
-            found = self._reconstructor.fits[shot.id]
-            steady_ns, aside = self._reported[shot.id]
-            if found.aside != aside:
-                changed = True
-                self._reported[shot.id] = steady_ns, found.aside
-                self._sinks.report(shot.id, shot.stamp_ns, found.verdict,
-                                   to_fit(found, shot.view), steady_ns)
-        if changed:
+            if shot.id not in self._reported:   # its first report is still to come
+                continue
+            steady_ns, said = self._reported[shot.id]
+            now = self._reconstructor.fits[shot.id]
+            if is_due(said, now):
+                recolored |= said.verdict.code is not now.verdict.code
+                self._report(shot, steady_ns, said.verdict.code)
+        if recolored:
             self._show_scene()
+
+    def _report_at_rest(self) -> None:
+        """Report once more what the last reports say no longer, where the model stands.
+
+        While it is refined, every fit changes: a shot is reported once at each rest at most.
+        """
+        if self._stands and self._rested_revision != self._revision:
+            self._reconstructor.bring_up_to_date()
+            self._report_again(is_news)
+            self._rested_revision = self._revision
+
+    @property
+    def _stands(self) -> bool:
+        """Whether there is a model, and nothing moves it until somebody asks or a shot comes."""
+        return self._reconstructor.gaussians > 0 and (
+            self._paused or not self._active
+            or (not self._inbox and (self._cpu_share == 0.0 or self._reconstructor.converged)))
 
     def _show_scene(self) -> None:
         used = [DrawnShot(shot.id, shot.view, self._reconstructor.fits[shot.id].verdict.code,
@@ -436,7 +459,8 @@ class ReconstructionSession:
         self._sinks.coverage(covered)
 
     def show_status(self) -> None:
-        """Publish the status of now, and with it the deviation where it is due."""
+        """Publish the status of now, before it the reports and the deviation that are due."""
+        self._report_at_rest()
         self._show_deviation()
         model = self._reconstructor
         self._sinks.status(Status(

@@ -142,8 +142,7 @@ class Accepted:
         del self.fits[shot_id]
         self.shots = [shot for shot in self.shots if shot.id != shot_id]
         for fit in self.fits.values():
-            fit.correction, fit.pose_covariance = Correction(), np.zeros((6, 6))
-            fit.aside = False
+            fit.correction, fit.aside = Correction(), False
         if self._automatic:
             self.region = self._first_region()
 
@@ -155,7 +154,6 @@ class Accepted:
             fit.exposure_offset = float(exposures.offsets[k])
             fit.scale = float(exposures.scales[k])
             fit.correction = correction
-            fit.pose_covariance = solution.pose_covariance(k)
             if fit.aside:
                 fit.verdict = outliers.quarantine(solution.misfits, solution.used, k)
             else:
@@ -171,7 +169,7 @@ class Accepted:
         arrays['fits'] = np.array([[fit.residual, fit.agreement, fit.aside]
                                    for fit in fits]).reshape(-1, 3)
         corrections = [state.correction_array(fit.correction) for fit in fits]
-        arrays['corrections'] = np.array(corrections).reshape(-1, 16)
+        arrays['corrections'] = np.array(corrections).reshape(-1, state.CORRECTION)
         if self.region is not None:
             arrays['region'] = np.stack([self.region.center, self.region.size])
         return arrays
@@ -203,7 +201,7 @@ class Accepted:
         m = measure(shot, solution.region.center, self._config)
         if self.views >= self._config.poses.least_views:
             for _ in range(NEW_ALIGNMENTS):
-                m = m.moved(solution.aligned(m).correction)
+                m = m.moved(solution.aligned(m))
         return m
 
     def _region_with(self, shot: Shot) -> tuple[Region | None, Verdict | None]:

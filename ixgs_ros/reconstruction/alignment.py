@@ -12,13 +12,13 @@ that does not lower the posterior is not taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.body import Body, halved, Projector
-from ixgs_ros.reconstruction.correction import Correction, UNKNOWNS
+from ixgs_ros.reconstruction.correction import Correction, pose_covariance, UNKNOWNS
 from ixgs_ros.reconstruction.exposure import LEAST_RESIDUAL, OFFSET_SD, SCALE_SD
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.voxel_body import VoxelBody
@@ -27,19 +27,6 @@ from ixgs_ros.reconstruction.voxel_body import VoxelBody
 CORRELATED_PIXELS = 60.0
 # Steps of the differences: fractions of a pixel at the region's border.
 TURN, SHIFT = 0.003, 0.0005   # rad, m
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """The result for one view.
-
-    Args:
-        correction: of the reported view.
-        covariance: (10, 10) of its numbers about the region's centre.
-    """
-
-    correction: Correction
-    covariance: np.ndarray
 
 
 def warp_derivatives(image: np.ndarray, view: View, factor: int) -> np.ndarray:
@@ -77,8 +64,8 @@ def motion_derivatives(voxels: VoxelBody, m: Measurement, pivot: np.ndarray) -> 
 
 
 def align(projector: Projector, body: Body, voxels: VoxelBody, fine: Measurement,
-          center: np.ndarray, offset: float, scale: float) -> Alignment:
-    """Take one Gauss-Newton step of one view.
+          center: np.ndarray, offset: float, scale: float) -> Correction:
+    """Return the correction of one view after one Gauss-Newton step, and how well it is known.
 
     The residual is that of the work's resolution, so that a fitted body asks for no step; it is
     averaged over 2 × 2 pixels, and the derivatives are of the image of half the resolution,
@@ -96,9 +83,8 @@ def align(projector: Projector, body: Body, voxels: VoxelBody, fine: Measurement
     m = fine.coarser(2)
     used = m.weights > 0
     free = np.flatnonzero(np.diag(m.prior) > 0)
-    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
     if not len(free) or not used.any():
-        return Alignment(fine.correction, covariance)
+        return fine.correction
     w = m.weights[used].astype(np.float64)
 
     def residual_of(at: Measurement, image: np.ndarray, offset: float,
@@ -120,6 +106,7 @@ def align(projector: Projector, body: Body, voxels: VoxelBody, fine: Measurement
     weighted = trust * (jacobian * w[:, None]).T
     precision = weighted @ jacobian + prior
     step = np.linalg.solve(precision, weighted @ residual - prior @ state)
+    covariance = np.zeros((UNKNOWNS, UNKNOWNS))
     covariance[np.ix_(free, free)] = np.linalg.inv(precision)[:-2, :-2]
     numbers[free] += step[:-2]
     found = Correction.from_vector(numbers, pivot)
@@ -130,7 +117,8 @@ def align(projector: Projector, body: Body, voxels: VoxelBody, fine: Measurement
         return float(trust * np.sum(w * residual**2) + state @ prior @ state)
 
     better = cost(left, state + step) < cost(residual, state)
-    return Alignment(found if better else fine.correction, covariance)
+    return replace(found if better else fine.correction,
+                   pose_covariance=pose_covariance(covariance, m.shot.view, pivot))
 
 
 def inverse_prior(covariance: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ each other), and the changes of fx, fy (relative) and cx, cy (pixels of the shot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -34,10 +34,13 @@ class Correction:
     Args:
         motion: ``corrected source from reported source``: what the pose has to be multiplied by.
         intrinsics: (4,) relative changes of fx and fy, changes of cx and cy in the shot's pixels.
+        pose_covariance: (6, 6) of the corrected pose as `Shot` has it, as of when it was fitted
+            last; zero where it never was.
     """
 
     motion: RigidTransform = field(default_factory=RigidTransform)
     intrinsics: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    pose_covariance: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
 
     @staticmethod
     def from_vector(vector: np.ndarray, pivot: np.ndarray) -> Correction:
@@ -129,5 +132,7 @@ def without_common_motion(corrections: list[Correction], views: list[View],
                              for r, p in zip(rotations, pivots, strict=True)])
     shifts = np.concatenate([v[3:6] for v in vectors])
     common_shifts = (design @ np.linalg.lstsq(design, shifts)[0]).reshape(-1, 3)
-    return [Correction.from_vector(v - np.concatenate([r.T @ turn, shift, np.zeros(4)]), pivot)
+    kept = [Correction.from_vector(v - np.concatenate([r.T @ turn, shift, np.zeros(4)]), pivot)
             for v, r, shift, pivot in zip(vectors, rotations, common_shifts, pivots, strict=True)]
+    return [replace(left, pose_covariance=c.pose_covariance)
+            for left, c in zip(kept, corrections, strict=True)]

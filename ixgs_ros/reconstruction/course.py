@@ -101,7 +101,14 @@ class Course:
     def begin_schedule(self, newest: int | None) -> None:
         """Begin anew with full rates, after a change of the shots; ``newest`` is replayed most."""
         self.schedule = Schedule(self._shots.views, newest)
-        self._report()
+        self.report()
+
+    def report(self) -> None:
+        """Bring the fits and the held-out residual up to date; done after each pass as well."""
+        self.held_out_residual = float('nan')
+        if self.solution is not None:
+            self.held_out_residual = self.solution.held_out_residual
+            self._shots.report(self.solution)
 
     def _go_on(self, solution: Solution) -> None:
         """Do a piece of what is under way, or begin the new start that is due."""
@@ -146,7 +153,7 @@ class Course:
         self._shots.fits[self._shots.shots[k].id].residual = found.residual
         self.steps += 1
         if schedule.stepped():
-            self._report()
+            self.report()
             schedule.judge(self.held_out_residual)
 
     def _fit_views(self, solution: Solution) -> None:
@@ -179,10 +186,3 @@ class Course:
         back = outliers.returning(solution.misfits, solution.used)
         if back.any():
             self._use(solution, solution.used | back)
-
-    def _report(self) -> None:
-        """Bring the fits and the held-out residual up to date."""
-        self.held_out_residual = float('nan')
-        if self.solution is not None:
-            self.held_out_residual = self.solution.held_out_residual
-            self._shots.report(self.solution)

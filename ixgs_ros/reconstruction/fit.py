@@ -24,8 +24,6 @@ class ShotFit:
         agreement: correlation of the image's structure with what the model foretold when the
             shot came; NaN if there was no model yet.
         correction: of the reported pose and K.
-        pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero where it is taken as
-            reported.
         aside: whether it is quarantined.
     """
 
@@ -36,13 +34,23 @@ class ShotFit:
     scale: float = 1.0
     agreement: float = float('nan')
     correction: Correction = field(default_factory=Correction)
-    pose_covariance: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
     aside: bool = False
 
     @property
     def pose_correction(self) -> RigidTransform:
         """``corrected source from reported source``."""
         return self.correction.motion
+
+    @property
+    def pose_covariance(self) -> np.ndarray:
+        """(6, 6) of the corrected pose as `Shot` has it.
+
+        Zero where the pose is taken as reported; NaN where it was moved and nothing tells how well
+        it is known, as one said to be exact by what others have in common.
+        """
+        known = self.correction.pose_covariance
+        moved = self.correction_distance > 0 or self.correction_angle > 0
+        return np.full((6, 6), np.nan) if moved and not known.any() else known
 
     @property
     def correction_distance(self) -> float:

@@ -157,6 +157,10 @@ class Reconstructor:
         """Finish the new start that is under way or due, now and without steps before it."""
         self._course.settle()
 
+    def bring_up_to_date(self) -> None:
+        """Let :attr:`fits` be those of the model as it is, not of the last pass over its views."""
+        self._course.report()
+
     def volume(self, grid: VoxelGrid | None = None) -> np.ndarray:
         """Return the density, (z, y, x) float32 in 1/m.
 
@@ -249,7 +253,7 @@ class Reconstructor:
 
     @property
     def fits(self) -> dict[int, ShotFit]:
-        """What is said of each accepted shot, by its id."""
+        """What is said of each accepted shot, by its id; as of the last pass over the views."""
         return self._shots.fits
 
     @property

@@ -8,10 +8,10 @@ from copy import copy
 import numpy as np
 
 from ixgs_ros.reconstruction import density
-from ixgs_ros.reconstruction.alignment import align, Alignment
+from ixgs_ros.reconstruction.alignment import align
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
-from ixgs_ros.reconstruction.correction import pose_covariance, UNKNOWNS, without_common_motion
+from ixgs_ros.reconstruction.correction import Correction, without_common_motion
 from ixgs_ros.reconstruction.density import Majorisers
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
@@ -60,7 +60,6 @@ class Solution:
         self.held_out = np.full(len(measurements), np.nan)
         self.misfits = np.full((len(measurements), 2), np.nan)
         self.noise = Noise(np.nan, np.nan)   # of no use where nothing lies beyond the region
-        self.covariances = [np.zeros((UNKNOWNS, UNKNOWNS)) for _ in measurements]
         self._projector = projector
         self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
@@ -171,7 +170,6 @@ class Solution:
         # Nothing has changed so far, whatever was raised.
         self.exposures, self.held_out, self.misfits = exposures, held_out, misfits
         self.measurements.append(m)
-        self.covariances.append(np.zeros((UNKNOWNS, UNKNOWNS)))
         self.used = np.append(self.used, True)
         self._curvature.append(curvature)
 
@@ -179,8 +177,8 @@ class Solution:
         """Return the line integrals (h, w) through the body as a view sees it."""
         return self._projector.render(self.body, m)
 
-    def aligned(self, m: Measurement, offset: float = 0.0, scale: float = 1.0) -> Alignment:
-        """Return one step of a view, one of these or another, to the body as it is."""
+    def aligned(self, m: Measurement, offset: float = 0.0, scale: float = 1.0) -> Correction:
+        """Return a view, one of these or another, after one step to the body as it is."""
         if self._voxels is None or self._voxels_age > VOXELS_LAST:
             self._voxels = None   # frees its memory first
             self._voxels = VoxelBody(self._projector, self.body, fine_region(self.region))
@@ -192,14 +190,7 @@ class Solution:
         """Take one step of a view's pose to the body as it is."""
         found = self.aligned(self.measurements[view], self.exposures.offsets[view],
                              self.exposures.scales[view])
-        self.covariances[view] = found.covariance
-        self.measurements[view] = self.measurements[view].moved(found.correction)
-
-    def pose_covariance(self, view: int) -> np.ndarray:
-        """Return the covariance (6, 6) of a view's fitted pose, as `Shot` has it."""
-        reported = self.measurements[view].shot.view
-        pivot = reported.source_from_reference.apply(self.region.center)
-        return pose_covariance(self.covariances[view], reported, pivot)
+        self.measurements[view] = self.measurements[view].moved(found)
 
     def fix_gauge(self) -> None:
         """Take out what the corrections of the used views have in common."""

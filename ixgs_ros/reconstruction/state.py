@@ -17,7 +17,9 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.shot import Shot
 
-SCHEMA = 5
+SCHEMA = 6
+# Numbers of a correction: rotation, translation, K, covariance of the pose.
+CORRECTION = 9 + 3 + 4 + 36
 
 
 def shot_arrays(shot: Shot, prefix: str) -> dict[str, np.ndarray]:
@@ -42,15 +44,16 @@ def shot_from(arrays: Mapping[str, np.ndarray], prefix: str) -> Shot:
 
 
 def correction_array(correction: Correction) -> np.ndarray:
-    """Return a correction as (16,) numbers: rotation by rows, translation, changes of K."""
+    """Return a correction as (52,) numbers: the motion, by rows, changes of K, covariance."""
     motion = correction.motion
-    return np.concatenate([motion.rotation.ravel(), motion.translation, correction.intrinsics])
+    return np.concatenate([motion.rotation.ravel(), motion.translation, correction.intrinsics,
+                           correction.pose_covariance.ravel()])
 
 
 def correction_from(numbers: np.ndarray) -> Correction:
     """Return the correction of :func:`correction_array`."""
     motion = RigidTransform(numbers[:9].reshape(3, 3), numbers[9:12])
-    return Correction(motion, numbers[12:16])
+    return Correction(motion, numbers[12:16], numbers[16:].reshape(6, 6))
 
 
 def model_arrays(model: GaussianModel, prefix: str) -> dict[str, np.ndarray]:

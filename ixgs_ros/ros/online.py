@@ -129,7 +129,8 @@ def gather(group: NodeGroup, collector: Collector, images: int, started: float,
     group.station.wait(lambda: all(one.received() >= images and not one.waiting()
                                    for one in collectors),
                        verdict_s, f'a verdict on each of {images} shots', look)
-    _settle(collectors, settle_s, look)
+    if not _settle(collectors, settle_s, look):
+        _stop(group.station, collectors)
     volumes = [fetch_volume(group.station, one.status, one.reconstructor) for one in collectors]
     wall_s = time.monotonic() - started
     # The nodes tell their CPU time once a second.
@@ -259,14 +260,22 @@ def _joined(messages: Sequence[VoxelVolume], slabs: Sequence[_Slab],
     return whole
 
 
-def _settle(collectors: Sequence[Collector], seconds: float, look: Callable[[], None]) -> None:
-    """Wait until every reconstruction says that more steps do not help, at most so long."""
+def _settle(collectors: Sequence[Collector], seconds: float, look: Callable[[], None]) -> bool:
+    """Wait until more steps do not help any reconstruction; return whether that was so in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         look()
         if all(_has_settled(collector) for collector in collectors):
-            return
+            return True
         time.sleep(0.05)
+    return False
+
+
+def _stop(station: Station, collectors: Sequence[Collector], timeout: float = 60.0) -> None:
+    """Let the models stand as they are: then their last reports and volumes belong together."""
+    for one in collectors:
+        station.call(SetBool, f'{table.NAMESPACE}/{one.reconstructor}/pause',
+                     SetBool.Request(data=True), timeout)
 
 
 def _has_settled(collector: Collector) -> bool:

@@ -29,8 +29,9 @@ SHOTS = _profile(64)
 # status.
 LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
-# One report a shot: a late joiner sees the session's last hundred.
-REPORTS = _profile(100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# One report a shot, and again at each rest of the model: as many come at once as it has shots
+# (``max_shots``), and a late joiner is to see the last one of each.
+REPORTS = _profile(1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 # As tf2_ros publishes and subscribes.
 TF = _profile(100)

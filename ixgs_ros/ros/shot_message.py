@@ -67,7 +67,8 @@ class Fit:
         scale: factor on the model's line integrals, no unit.
         pose_translation: correction of the pose, (3,) metres in the reference frame.
         pose_rotation: correction of the pose, (3,) rotation vector in radians.
-        pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero if not corrected.
+        pose_covariance: (6, 6) of the corrected pose as `Shot` has it; zero if taken as reported,
+            NaN if not known.
     """
 
     residual: float = NAN

@@ -90,6 +90,7 @@ class OfflineModel:
         volume = deviation = None
         with self.clock:
             self._budget.at_end(model, self._spent)
+            model.bring_up_to_date()
             if model.grid is not None and len(model.model) > 0:
                 volume = model.volume()
         if volume is not None:

@@ -39,6 +39,8 @@ class ShotRecord:
         scale: multiplies them.
         pose_correction_mm: how far the focal spot was moved, millimetres.
         pose_correction_deg: by what angle the view was turned, degrees.
+        pose_covariance: of the corrected pose, row by row in the order of `Shot`, m and rad; all
+            zero where it is taken as reported, None where it is not known or does not apply.
     """
 
     id: int
@@ -50,6 +52,7 @@ class ShotRecord:
     scale: float = NAN
     pose_correction_mm: float = NAN
     pose_correction_deg: float = NAN
+    pose_covariance: list[float] | None = None
 
     @staticmethod
     def refused(id: int, stamp_ns: int, verdict: Verdict) -> ShotRecord:
@@ -61,7 +64,8 @@ class ShotRecord:
         """Return the record of a shot in the model."""
         return ShotRecord(fit.id, stamp_ns, fit.verdict.code, fit.verdict.message, fit.residual,
                           fit.exposure_offset, fit.scale, 1000.0 * fit.correction_distance,
-                          math.degrees(fit.correction_angle))
+                          math.degrees(fit.correction_angle),
+                          known_covariance(fit.pose_covariance))
 
 
 @dataclass
@@ -134,6 +138,11 @@ class Report:
         """Write the report, whole or not at all."""
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(path, text.encode('utf-8') + b'\n')
+
+
+def known_covariance(covariance: np.ndarray) -> list[float] | None:
+    """Return a covariance (6, 6) row by row; None where it is not known (NaN)."""
+    return covariance.ravel().tolist() if np.isfinite(covariance).all() else None
 
 
 def latency_statistics(seconds: Sequence[float]) -> dict[str, float]:

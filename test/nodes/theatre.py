@@ -62,12 +62,16 @@ class Theatre:
         self.send(balls.shot(number))
         return self.report_of(number)
 
-    def report_of(self, number: int, nth: int = 1) -> ShotReport:
-        """Return the nth report of a shot since the last ``fresh``."""
+    def report_of(self, number: int, nth: int = 1, code: str = '') -> ShotReport:
+        """Return the nth report of a shot since the last ``fresh``, of those with a code if given.
+
+        A model that rests reports again what its reports say no longer.
+        """
         def found() -> Any:
-            reports = [report for report in self.heard['report'] if report.id == number]
+            reports = [report for report in self.heard['report']
+                       if report.id == number and code in ('', report.code)]
             return reports[nth - 1] if len(reports) >= nth else None
-        return self.station.wait(found, 30, f'report {nth} of shot {number}')
+        return self.station.wait(found, 30, f'report {nth} of shot {number} {code}')
 
     def last(self, key: str) -> Any:
         """Return the newest message under a key."""

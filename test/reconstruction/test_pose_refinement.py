@@ -13,6 +13,7 @@ from ixgs_ros.reconstruction import Reconstructor
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.perturbations import draw_jitter, JitterConfig, motion_about
 from ixgs_ros.verdict import Code
+from ixgs_ros.volume.grid import Region
 
 EXACT = {'poses__rotation_sd': 0.0, 'poses__position_sd': 0.0}
 # What is known of the jitter below.
@@ -136,6 +137,9 @@ def test_a_new_shot_is_aligned_before_it_is_judged():
     error = (view.source_from_reference.apply(np.zeros(3))
              - TRUE[12].source_from_reference.apply(np.zeros(3)))[:2]
     assert np.linalg.norm(error) < 0.6 * np.linalg.norm(before)
+    # How well it is known is said together with it, as of all others.
+    for found in model.fits.values():
+        assert np.linalg.eigvalsh(found.pose_covariance).min() > 0
 
 
 def test_after_a_removal_the_model_is_as_if_the_shot_had_never_come():
@@ -152,7 +156,28 @@ def test_corrections_outlive_a_checkpoint(refined):
     for shot_id, fit in refined.fits.items():
         np.testing.assert_array_equal(resumed.fits[shot_id].pose_correction.translation,
                                       fit.pose_correction.translation)
+        np.testing.assert_array_equal(resumed.fits[shot_id].pose_covariance, fit.pose_covariance)
     np.testing.assert_array_equal(resumed.volume(), refined.volume())
+
+
+def test_a_new_start_keeps_what_was_known_of_the_poses(refined):
+    """Their fit to the new model comes some steps later."""
+    model = Reconstructor.from_state(refined.config, refined.state())
+    model.set_region(Region(np.zeros(3), np.full(3, 0.1)))
+    for fit in model.fits.values():
+        assert fit.correction_distance > 0
+        assert np.linalg.eigvalsh(fit.pose_covariance).min() > 0
+
+
+def test_between_two_passes_fits_are_brought_up_to_date():
+    model = reconstruct(jittered()[:8], 0, **KNOWN)
+    while not any(m.correction.motion.translation.any() for m in model._solution.measurements):
+        model.advance()
+    poses = [m.correction.motion.translation for m in model._solution.measurements]
+    model.bring_up_to_date()
+    for fit, pose in zip(model.fits.values(), poses, strict=True):
+        np.testing.assert_array_equal(fit.pose_correction.translation, pose)
+        assert fit.pose_covariance.any() == fit.correction.motion.translation.any()
 
 
 def test_too_few_views_are_left_as_reported():

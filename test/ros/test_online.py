@@ -30,7 +30,8 @@ def recording(tmp_path_factory, small_ct):
 
 def test_shots_go_through_the_nodes_into_a_volume(recording):
     rig, path = recording
-    parameters = {**parameters_of_rig(rig), 'volume.spacing': 0.005, 'model.max_gaussians': 2000}
+    parameters = {**parameters_of_rig(rig), 'volume.spacing': 0.005, 'model.max_gaussians': 2000,
+                  'poses.least_views': 3}
     events, lines = [], []
     with BagReader(path) as bag:
         result = replay_online(bag, parameters={'/**': parameters}, rate=4.0, settle_s=10.0,
@@ -40,6 +41,10 @@ def test_shots_go_through_the_nodes_into_a_volume(recording):
     assert result.received == 5 and sorted(codes) == [1, 2, 3, 4, 5]
     assert codes.pop(3) is Code.TRANSFORM_GAP
     assert all(code.accepted for code in codes.values()), codes
+    # The first shot came when there was no model to fit it to; it is reported as it is in the end.
+    for outcome in result.outcomes:
+        assert np.isfinite(outcome.fit.residual) == (outcome.id != 3)
+        assert outcome.fit.pose_covariance.any() == (outcome.id != 3)
     latencies = [outcome.latency_s for outcome in result.outcomes if outcome.id in (2, 4, 5)]
     assert all(0 < latency < 60 for latency in latencies)
     assert result.status is not None and result.status.views == 4

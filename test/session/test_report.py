@@ -17,7 +17,7 @@ def report():
     moved = RigidTransform.from_rotation_vector(np.deg2rad([0.0, 0.3, 0.4]),
                                                 np.array([0.003, 0.0, 0.004]))
     fit = ShotFit(2, Verdict(Code.ACCEPTED_CORRECTED, 'moved'), 0.02, 0.05, 1.01,
-                  correction=Correction(moved))
+                  correction=Correction(moved, pose_covariance=1e-6 * np.eye(6)))
     return Report([ShotRecord.fitted(20, fit),
                    ShotRecord.refused(3, 30, Verdict(Code.NO_SIGNAL, 'dark')),
                    ShotRecord.refused(1, 10, Verdict(Code.TRANSFORM_GAP, 'gap of 3 s'))],
@@ -34,19 +34,27 @@ def test_the_keys_of_the_contract(tmp_path):
     assert [shot['id'] for shot in found['shots']] == [1, 2, 3]
     assert list(found['shots'][1]) == [
         'id', 'stamp', 'code', 'message', 'residual', 'exposure_offset', 'scale',
-        'pose_correction_mm', 'pose_correction_deg']
+        'pose_correction_mm', 'pose_correction_deg', 'pose_covariance']
     assert found['shots'][1]['pose_correction_mm'] == pytest.approx(5.0)
     assert found['shots'][1]['pose_correction_deg'] == pytest.approx(0.5)
+    assert found['shots'][1]['pose_covariance'] == (1e-6 * np.eye(6)).ravel().tolist()
     assert found['shots'][0] == {
         'id': 1, 'stamp': 10, 'code': 'TRANSFORM_GAP', 'message': 'gap of 3 s', 'residual': None,
         'exposure_offset': None, 'scale': None, 'pose_correction_mm': None,
-        'pose_correction_deg': None}
+        'pose_correction_deg': None, 'pose_covariance': None}
     assert found['latency_s'] == {'median': 0.5, 'p95': 0.5, 'worst': 0.5}
     for key in ('cpu_s', 'wall_s', 'gaussians', 'steps', 'held_out_residual'):
         assert key in found
     assert {'ixgs', 'python', 'numpy', 'numba'} <= set(found['versions'])
     assert {'cpu', 'cores', 'memory_gib', 'system'} <= set(found['machine'])
     assert found['metrics']['psnr_db'] == 'inf' and found['metrics']['rmse_hu'] == 0.0
+
+
+def test_a_covariance_that_is_not_known_is_null():
+    moved = Correction(RigidTransform(translation=np.array([0.001, 0.0, 0.0])))
+    accepted = Verdict(Code.ACCEPTED, '')
+    assert ShotRecord.fitted(0, ShotFit(1, accepted, correction=moved)).pose_covariance is None
+    assert ShotRecord.fitted(0, ShotFit(1, accepted)).pose_covariance == [0.0] * 36
 
 
 def test_without_truth_there_are_no_metrics():
