@@ -53,6 +53,9 @@ class RefineConfig:
         'trusts all pixels alike; where the body reaches beyond the region, of new starts and '
         'held-out pixels only: there fitted pixels are weighted by the residuals', low=0.0,
         high=2.0)
+    outliers: float = setting(
+        6.0, "a pixel whose residual is so many deviations of its view's counts half, one farther "
+        'off less; 0: all pixels count in full, whatever they show', low=0.0, high=1000.0)
     decay_steps: float = setting(
         300.0, 'steps after which the Adam steps have fallen to a half since the last change',
         low=1.0, high=1e6)

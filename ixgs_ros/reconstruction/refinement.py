@@ -1,10 +1,11 @@
 """The joint refinement: one step fits one view with all parameters of the Gaussians.
 
 The loss of a step is ``½ mean(w r²) + tv_weight · h^1.5 · mean |Dσ|`` with the residual r of one
-view in line-integral units, the RMS h of the held-out residuals, and the differences D between
-neighbours of a coarse voxelization of the region. Smoothing changes slowly, so its gradient is
-taken anew every tenth step only. The shell has nothing but its densities to fit, by the majoriser
-steps of the density sweeps.
+view in line-integral units, the weights w of its photons and of what is no outlier (``robust``),
+the RMS h of the held-out residuals, and the differences D between neighbours of a coarse
+voxelization of the region. Smoothing changes slowly, so its gradient is taken anew every tenth
+step only. The shell has nothing but its densities to fit, by the majoriser steps of the
+density sweeps.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ixgs_ros.reconstruction.density import Majorisers, relax
 from ixgs_ros.reconstruction.exposure import Exposures
 from ixgs_ros.reconstruction.held_out import weighted_rms
 from ixgs_ros.reconstruction.measurement import Measurement
+from ixgs_ros.reconstruction.robust import trusted
 from ixgs_ros.volume.grid import Region
 
 TV_VOXELS = 64
@@ -89,7 +91,9 @@ class Refiner:
         body = self._body
         image = self._projector.render(body, m)
         residual = exposures.residual(view, m, image)
-        weighted = m.weights * residual
+        trust = trusted(residual, m.weights + m.held_out, self._config.outliers)
+        fitted = m.weights * trust
+        weighted = fitted * residual
         factor = np.float32(-exposures.scales[view] / residual.size)
         gradients = self._projector.fine.gradient(self._projector.footprints, weighted * factor,
                                                   self._gradients)
@@ -101,8 +105,8 @@ class Refiner:
         self.adam.step(body.fine, gradients, self.rate(number))
         relax(body.shell.densities, shell_gradient, curvature.of(view),
               SHELL_RATE * self.rate(number))
-        return StepResult(weighted_rms(residual, m.weights),
-                          weighted_rms(residual, m.held_out))
+        return StepResult(weighted_rms(residual, fitted),
+                          weighted_rms(residual, m.held_out * trust))
 
     def rate(self, number: int) -> float:
         """Return the share of the full rates at a step.

@@ -19,6 +19,7 @@ from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.noise import Noise, noise_of, weighted
 from ixgs_ros.reconstruction.outliers import misfit
 from ixgs_ros.reconstruction.refinement import Refiner, StepResult
+from ixgs_ros.reconstruction.robust import trusted
 from ixgs_ros.reconstruction.start import build_body, fine_region
 from ixgs_ros.reconstruction.state import check_count, model_arrays, model_from
 from ixgs_ros.reconstruction.voxel_body import VoxelBody
@@ -63,6 +64,7 @@ class Solution:
         self._projector = projector
         self._curvature = curvature
         self._refiner = Refiner(projector, body, region, config.refine)
+        self._outliers = config.refine.outliers
         self._voxels: VoxelBody | None = None
         self._voxels_age = 0   # steps
 
@@ -164,7 +166,7 @@ class Solution:
         exposures = copy(self.exposures)
         exposures.append(m, image)
         residual = exposures.residual(len(self.measurements), m, image)
-        held_out = np.append(self.held_out, weighted_rms(residual, m.held_out))
+        held_out = np.append(self.held_out, self._foretold(m, residual))
         misfits = np.concatenate([self.misfits, misfit(m, residual)[None]])
         curvature = density.majoriser(self._projector, self.body, m)[1]
         # Nothing has changed so far, whatever was raised.
@@ -218,8 +220,13 @@ class Solution:
             self.measurements = [weighted(m, self.noise) for m in self.measurements]
             yield
         pairs = list(zip(self.measurements, residuals, strict=True))
-        self.held_out = np.array([weighted_rms(left, m.held_out) for m, left in pairs])
+        self.held_out = np.array([self._foretold(m, left) for m, left in pairs])
         self.misfits = np.array([misfit(m, left) for m, left in pairs])
+
+    def _foretold(self, m: Measurement, residual: np.ndarray) -> float:
+        """Return the weighted RMS of a view's residual (h, w) over its held-out pixels."""
+        trust = trusted(residual, m.weights + m.held_out, self._outliers)
+        return weighted_rms(residual, m.held_out * trust)
 
     def step(self, view: int, number: int) -> StepResult:
         """Fit one view; ``number`` counts the steps since the shots last changed."""

@@ -58,14 +58,16 @@ def test_a_stored_model_is_loaded_up_to_the_cap_and_not_beyond():
 def test_steps_need_no_memory_but_a_few_images():
     """The voxels by which poses are fitted; else images; and nothing that grows."""
     reconstructor = Reconstructor(configure(model__max_gaussians=3000))
-    reconstructor.add_shots(SHOTS)
-    # Past the first smoothing and the exposures' fits at steps 7, 14 and 28.
-    reconstructor.refine(40)
+    # Too few for a trial of a suspect view, which fills voxels of its own.
+    shots = SHOTS[:5]
+    reconstructor.add_shots(shots)
+    # Past the first smoothing and the exposures' fits at steps 5, 10, 20 and 40.
+    reconstructor.refine(41)
     image = 4 * CARM.height * CARM.width
     model = sum(block.nbytes for block in reconstructor.model.blocks().values())
     tracemalloc.start()
     try:
-        # With the exposures' fit at step 56, which holds an image of each view.
+        # With the exposures' fit at step 80, which holds an image of each view.
         reconstructor.refine(50)
         gc.collect()
         first, peak = tracemalloc.get_traced_memory()
@@ -75,7 +77,7 @@ def test_steps_need_no_memory_but_a_few_images():
     finally:
         tracemalloc.stop()
     voxels = 2 * 4 * VOXELS**3
-    assert peak - voxels < (len(SHOTS) + 16) * image + 2 * model < 700_000
+    assert peak - voxels < (len(shots) + 20) * image + 2 * model < 720_000
     # In fifty steps; the interpreter's own caches take about one image.
     assert second < first + 4 * image
 
