@@ -40,6 +40,9 @@ class NetworkConfig:
 class LossConfig:
     """How the terms of the loss are weighted; the first has weight 1."""
 
+    quantile: float = setting(
+        0.65, 'which quantile of the bone that may be there is put out: 0.5 is the median, which '
+        'is none where bone is less likely than none; more loses less bone', low=0.01, high=0.99)
     presence: float = setting(0.3, 'cross-entropy of the presence of bone', low=0.0, high=100.0)
     amplitude: float = setting(0.3, "error of the image's total bone", low=0.0, high=100.0)
     adversarial: float = setting(

@@ -26,6 +26,20 @@ def relative_l1(bone: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return (errors / _bone_of(truth, mask)).mean()
 
 
+def quantile_error(bone: Tensor, truth: Tensor, mask: Tensor, quantile: float) -> Tensor:
+    """Return the relative error of a quantile of what may be there, as the mean over the images.
+
+    Too little bone costs ``2 quantile`` times its error, too much ``2 (1 - quantile)`` times:
+    the pinball loss, whose least value is at that quantile. One half is :func:`relative_l1`.
+
+    Source: Koenker and Bassett, Regression quantiles, Econometrica 46(1), 1978.
+    """
+    missing = truth - bone
+    errors = (torch.maximum(2.0 * quantile * missing, 2.0 * (quantile - 1.0) * missing)
+              * mask).sum(dim=(1, 2, 3))
+    return (errors / _bone_of(truth, mask)).mean()
+
+
 def amplitude_error(bone: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     """Return ``|Σ (bone - truth)| / Σ truth`` over the mask, as the mean over the images.
 
@@ -46,7 +60,7 @@ def presence_error(logit: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 def generator_terms(bone: Tensor, logit: Tensor, truth: Tensor, mask: Tensor, config: LossConfig
                     ) -> dict[str, Tensor]:
     """Return the weighted terms of the generator's loss, but for the adversarial one."""
-    return {'l1': relative_l1(bone, truth, mask),
+    return {'l1': quantile_error(bone, truth, mask, config.quantile),
             'amplitude': config.amplitude * amplitude_error(bone, truth, mask),
             'presence': config.presence * presence_error(logit, truth, mask)}
 

@@ -11,6 +11,7 @@ from ixgs_ros.standardization.network.losses import (
     adversarial_error,
     amplitude_error,
     presence_error,
+    quantile_error,
     relative_l1,
 )
 
@@ -21,6 +22,21 @@ MASK = torch.tensor([[1.0, 1.0], [1.0, 0.0]])[None, None]
 def test_relative_l1_counts_errors_inside_the_mask():
     bone = torch.tensor([[1.5, 0.5], [2.0, 0.0]])[None, None]
     assert float(relative_l1(bone, TRUTH, MASK)) == pytest.approx(2.0 / 4.0)
+
+
+def test_one_half_is_the_relative_l1():
+    bone = torch.tensor([[1.5, 0.5], [2.0, 0.0]])[None, None]
+    assert float(quantile_error(bone, TRUTH, MASK, 0.5)) == float(relative_l1(bone, TRUTH, MASK))
+
+
+def test_the_least_error_is_at_the_quantile_of_what_may_be_there():
+    # A pixel that has bone in four of ten images: less than half, so the median is none.
+    truth = torch.tensor([0.0] * 6 + [1.0] * 4).reshape(10, 1, 1, 1)
+    def error(amount: float, quantile: float) -> float:
+        return float(quantile_error(torch.full_like(truth, amount), truth,
+                                    torch.ones_like(truth), quantile))
+    assert error(0.0, 0.5) < error(0.5, 0.5) < error(1.0, 0.5)
+    assert error(1.0, 0.65) < error(0.5, 0.65) < error(0.0, 0.65)
 
 
 def test_errors_that_cancel_leave_the_amplitude_right():
