@@ -44,6 +44,8 @@ INSIDE = np.linalg.norm(TRUTH_GRID.points(), axis=-1) < 0.076
 CARM = CArm()
 # A voxel with more than this belongs to the body or the table, 1/m (-700 HU).
 SOMETHING = 6.0
+# One with more is metal (2500 HU).
+METAL = 70.0
 _PHOTONS, _JITTER = 1, 2
 
 # What a method yields as it runs: makes its volume, (z, y, x) float32 in 1/m on TRUTH_GRID.
@@ -87,12 +89,14 @@ class Problem:
         region: what is asked for.
         body: a box that holds all that the rays meet; the region itself if nothing is beyond it.
         condition: its name: peers may have settings for each.
+        metal: whether there is metal in the region, as anyone sees on the shots: likewise.
     """
 
     shots: list[Shot]
     region: Region
     body: Region
     condition: str
+    metal: bool
 
     @property
     def views(self) -> list[View]:
@@ -144,7 +148,8 @@ class Scene:
             images = [caster.project(CARM.view(station)) for station in stations]
         shots = [take(image, station, what, seed, k)
                  for k, (image, station) in enumerate(zip(images, stations, strict=True))]
-        return Problem(shots, REGION, self._whole_box if what.truncated else REGION, condition)
+        return Problem(shots, REGION, self._whole_box if what.truncated else REGION, condition,
+                       bool(self.truth.max() > METAL))
 
     def _gecatsim(self, views: list[View], seed: int) -> list[np.ndarray]:
         """Return line integrals of the sphere on the scale of 1/m at 65 keV."""
