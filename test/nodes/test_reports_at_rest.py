@@ -49,7 +49,7 @@ def expose(stage, shots: int) -> None:
 def until_rest(stage, views: int, state: str) -> None:
     """Wait until the model stands, and all is heard that was reported before it said so."""
     stage.ros.spin_until(lambda: stage.status and (stage.status[-1].views, stage.status[-1].state)
-                         == (views, state), 90.0, f'{state} with {views} views')
+                         == (views, state), 400.0, f'{state} with {views} views')
     stage.ros.spin_for(0.3)
 
 
