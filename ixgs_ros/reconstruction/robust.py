@@ -4,7 +4,8 @@ A wire that lay in some shots only, a dead pixel that nobody found, a mark that 
 squared residual makes the body follow them, and what is held out of them asks for smoothing that
 the rest does not need. A residual r counts as ``1 / (1 + (r / (c s))²)``, with s the deviation of
 the view's own residuals by their median, which a wire hardly moves, but not below what the model
-itself leaves at sharp edges: where there is no noise, these would be the outliers.
+itself leaves at sharp edges: where there is no noise, these would be the outliers. Residuals are
+taken times the roots of their weights, so that a pixel of few photons may be farther off.
 
 Source: Cauchy's weights, as in Holland and Welsch, Robust regression using iteratively reweighted
 least-squares, Communications in Statistics 6(9), 1977.
@@ -18,7 +19,7 @@ import numpy as np
 EVERY = 7
 # The deviation of a normal distribution over its median absolute value.
 DEVIATION = 1.4826
-# No deviation is below this, line integrals: edges of bone leave 0.1 to 0.2 for a while.
+# No deviation of weighted residuals is below this: edges of bone leave 0.1 to 0.2 for a while.
 LEAST_DEVIATION = 0.05
 
 
