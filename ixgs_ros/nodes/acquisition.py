@@ -71,6 +71,7 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
 
     def activate(self) -> None:
         """Subscribe; the first poll comes with the first message."""
+        self.await_listener(self._shots)
         frames = qos.frames_with(self._config.image_reliability)
         if self._config.compressed:
             self.subscribe(CompressedImage, 'image',

@@ -50,6 +50,9 @@ class StandardizerNode(ManagedNode[StandardizerConfig]):
 
     def activate(self) -> None:
         """Listen to shots."""
+        self.await_listener(self._shots)
+        if self._attenuation_shots is not None:
+            self.await_listener(self._attenuation_shots)
         self.subscribe(ShotMessage, 'shots', self._on_shot, qos.SHOTS)
 
     def cleanup(self) -> None:

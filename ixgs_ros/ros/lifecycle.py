@@ -40,6 +40,11 @@ UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 'unconfigured', 'inactive', 'active'
 # so without imports and compilation.
 CPU_SECONDS = 'cpu seconds'
 
+# How long activation waits for somebody to listen; what is published before is lost. A node that
+# is started beside others that run hears a camera up to 2.8 s before they have discovered it.
+LISTENER_S = 3.0
+LISTENER_POLL_S = 0.01
+
 
 class ConfigurationError(RuntimeError):
     """A node cannot work as configured; the message says what is wrong and what was expected."""
@@ -147,6 +152,16 @@ class ManagedNode(LifecycleNode, Generic[Config]):
         """Call back every so many seconds of the steady clock until deactivate."""
         self._beats.append(self.create_timer(seconds, self.guard.wrap(callback, name),
                                              clock=self._steady))
+
+    def await_listener(self, publisher: Any, timeout: float = LISTENER_S) -> bool:
+        """Wait until anybody listens to a publisher, at most ``timeout`` seconds; return whether.
+
+        For ``activate``, before it subscribes: so that nothing comes in that could not go on.
+        """
+        end = time.monotonic() + timeout
+        while publisher.get_subscription_count() == 0 and time.monotonic() < end:
+            time.sleep(LISTENER_POLL_S)
+        return self.is_heard(publisher)
 
     def is_heard(self, publisher: Any) -> bool:
         """Return whether anybody listens to a publisher; if not, say so in log and diagnostics."""

@@ -61,7 +61,7 @@ class Rig:
             return list(dict.fromkeys(
                 (report.id, to_ns(report.header.stamp) // 10**9 - 100, report.code)
                 for report in self.heard[node]))
-        self.station.wait(lambda: len(found()) >= nth, 30, f'verdict {nth} of {node}')
+        self.station.wait(lambda: len(found()) >= nth, 60, f'verdict {nth} of {node}')
         return found()[nth - 1]
 
 

@@ -103,6 +103,23 @@ def test_it_listens_only_while_active_and_keeps_what_it_has(ros, echo):
     assert echo.trigger_configure() == SUCCESS
 
 
+def test_it_waits_for_a_listener_that_is_yet_to_be_discovered_and_names_one_that_never_comes(
+        ros, echo):
+    echo.trigger_configure()
+    began = time.monotonic()
+    assert not echo.await_listener(echo.events, 0.2)
+    assert time.monotonic() - began >= 0.2
+    assert 'nobody listens to /echo/events' in echo.diagnostics.message(0).status[0].message
+    listener = threading.Timer(0.3, ros.node('listener').create_subscription,
+                               (String, '/echo/events', print, qos.FRAMES))
+    began = time.monotonic()
+    listener.start()
+    assert echo.await_listener(echo.events, 20.0)
+    assert 0.3 <= time.monotonic() - began < 15.0
+    listener.join()
+    assert echo.diagnostics.message(0).status[0].level == b'\x00'
+
+
 def test_a_late_joiner_gets_the_latched_output(ros, echo):
     publisher = _talk(ros)
     echo.trigger_configure()
