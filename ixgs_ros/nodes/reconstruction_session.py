@@ -58,6 +58,8 @@ class ReconstructionSession:
         self._inbox: deque[ShotMessage] = deque()
         self._inbox_lock = threading.Lock()
         self._nudged = threading.Event()
+        # Ids of which a refusal was said last: an accepted shot may have the same one.
+        self._refused_ids: deque[int] = deque()
         self._active = False
         self._paused = False
         self._revision = 0
@@ -96,6 +98,14 @@ class ReconstructionSession:
                 return False
             self._inbox.append(message)
         return True
+
+    def refused(self, shot_id: int) -> None:
+        """Know that a message was refused, after its report was published.
+
+        Where an accepted shot has its id, that shot is reported again with the next status, since
+        the last report of an id holds.
+        """
+        self._refused_ids.append(shot_id)
 
     def set_cpu_share(self, share: float) -> None:
         """Change ``refine.cpu_share``."""
@@ -142,6 +152,7 @@ class ReconstructionSession:
     def _refuse(self, message: ShotMessage, verdict: Verdict) -> None:
         self._refused += 1
         self._sinks.report(message.id, to_ns(message.header.stamp), verdict)
+        self.refused(message.id)
 
     def _add(self, shot: Shot, frame: str) -> None:
         if frame != self._config.reference_frame:
@@ -426,6 +437,12 @@ class ReconstructionSession:
         if recolored:
             self._show_scene()
 
+    def _report_after_refusals(self) -> None:
+        """Report accepted shots again that share their id with a message refused since."""
+        refused = {self._refused_ids.popleft() for _ in range(len(self._refused_ids))}
+        if refused:
+            self._report_again(lambda said, now: said.id in refused)
+
     def _report_at_rest(self) -> None:
         """Report once more what the last reports say no longer, where the model stands.
 
@@ -460,6 +477,7 @@ class ReconstructionSession:
 
     def show_status(self) -> None:
         """Publish the status of now, before it the reports and the deviation that are due."""
+        self._report_after_refusals()
         self._report_at_rest()
         self._show_deviation()
         model = self._reconstructor

@@ -102,6 +102,7 @@ class ReconstructorNode(ManagedNode[ReconstructorConfig]):
             message.id, to_ns(message.header.stamp),
             Verdict(Code.OVERLOAD, f'{self._config.inbox} shots wait already, expected at most '
                     'that many (parameter inbox): the reconstruction does not keep up'))
+        self._session.refused(message.id)
 
     def _on_cpu_share(self, share: float) -> None:
         if self._worker is not None:

@@ -217,6 +217,35 @@ def test_a_looping_bag_adds_nothing(fresh):
     assert model_bytes(fresh) == before
 
 
+def test_a_refused_message_with_the_number_of_an_accepted_shot_does_not_hide_its_report(fresh):
+    expose_all(fresh, 3)
+    said = fresh.report_of(2)
+    foreign = balls.shot(20)
+
+    def codes(number: int) -> list[str]:
+        return [report.code for report in fresh.heard['report'] if report.id == number]
+
+    fresh.send(foreign, id=2)
+    assert fresh.report_of(2, code='DUPLICATE').header.stamp.sec == 120
+    fresh.station.wait(lambda: codes(2)[-2:] == ['DUPLICATE', 'ACCEPTED'], 10, 'shot 2 again')
+    last = [report for report in fresh.heard['report'] if report.id == 2][-1]
+    assert (last.header, last.steady_ns) == (said.header, said.steady_ns)
+    assert last.residual > 0
+    # Refused before the compute thread sees it, while the model is paused.
+    fresh.pause(True)
+    for number in range(4, 20):
+        fresh.send(balls.shot(number))
+    fresh.until('status', lambda status: status.queue_length == 16)
+    fresh.send(foreign, id=3)
+    fresh.report_of(3, code='OVERLOAD')
+    fresh.station.wait(lambda: codes(3)[-2:] == ['OVERLOAD', 'ACCEPTED'], 10, 'shot 3 again')
+    # Where no accepted shot has the number, the refusal is the last word.
+    fresh.send(foreign, id=30)
+    fresh.report_of(30, code='OVERLOAD')
+    fresh.until('status', lambda status: status.refused == 3)
+    assert codes(30) == ['OVERLOAD']
+
+
 def test_deactivation_keeps_the_model_and_activation_goes_on_from_it(fresh):
     expose_all(fresh, 4)
     before = model_bytes(fresh)
