@@ -254,10 +254,20 @@ class ReconstructionSession:
         self.show_status()
 
     def reset(self) -> None:
-        """Forget all shots, also those that wait, and the model; say so on all outputs."""
-        self._inbox.clear()
+        """Forget all shots, also those that wait, and the model; say so on all outputs.
+
+        A shot of which nothing was reported yet is reported as REMOVED.
+        """
+        unseen = [(shot.id, shot.stamp_ns) for shot, _ in self._unpublished]
+        with self._inbox_lock:
+            unseen += [(message.id, to_ns(message.header.stamp)) for message in self._inbox]
+            self._inbox.clear()
         self._reconstructor.reset()
         self._forget()
+        for shot_id, stamp_ns in unseen:
+            self._sinks.report(shot_id, stamp_ns, Verdict(
+                Code.REMOVED, 'this shot waited still when the model was reset; no volume has '
+                'shown it'))
         self._revision += 1
         self._publish_nothing()
         self._show_scene()

@@ -284,6 +284,39 @@ def test_a_shot_that_waits_is_removed_before_it_is_looked_at(stage):
     stage.until('status', lambda status: status.views == SHOTS + 1)
 
 
+def test_shots_that_wait_at_a_reset_are_reported_as_removed(running):
+    running.fresh()
+    for number in (1, 2):
+        running.expose(number)
+    running.pause(True)
+    for number in (3, 4):
+        running.send(balls.shot(number))
+    running.until('status', lambda status: status.queue_length == 2)
+    running.heard['report'].clear()
+    assert running.call(Trigger, 'reset').success
+    for number in (3, 4):
+        report = running.report_of(number)
+        assert (report.code, report.header.stamp.sec, report.steady_ns) == (
+            'REMOVED', 100 + number, 0)
+        assert 'waited still when the model was reset' in report.message
+    running.until('status', lambda status: (status.views, status.queue_length) == (0, 0))
+    assert [report.id for report in running.heard['report']] == [3, 4]
+    running.pause(False)
+    running.send(balls.shot(3))
+    assert running.report_of(3, code='ACCEPTED')
+
+
+def test_each_shot_of_a_burst_is_reported_though_a_reset_comes_between(running):
+    """Wherever it was then: on its way, waiting, accepted without a volume, or in a volume."""
+    running.fresh()
+    numbers = range(1, 13)
+    for number in numbers:
+        running.send(balls.shot(number))
+    assert running.call(Trigger, 'reset').success
+    codes = {number: running.report_of(number).code for number in numbers}
+    assert set(codes.values()) <= {'ACCEPTED', 'ACCEPTED_CORRECTED', 'REMOVED'}
+
+
 def test_a_shot_that_is_none_is_not_removed(stage):
     before = whole(stage)
     answer = stage.call(RemoveShot, 'remove_shot', id=77)
