@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,3 +65,23 @@ class Refusal(Exception):
         """Keep the verdict; ``message`` names the value seen and the value wanted."""
         super().__init__(f'{code.value}: {message}')
         self.verdict = Verdict(code, message)
+
+
+def judged(work: Callable[[], None], failed: Callable[[Exception], None]) -> Verdict | None:
+    """Do the work on a shot; return why the shot cannot be used, None if it can.
+
+    The boundary of that work: whatever it raises ends in a verdict, so that one shot does not end
+    the session, and nobody waits for a report that never comes.
+
+    Args:
+        work: on one shot.
+        failed: gets what was not foreseen; the verdict is then FAILED.
+    """
+    try:
+        work()
+    except Refusal as refusal:
+        return refusal.verdict
+    except Exception as error:
+        failed(error)
+        return failure(error)
+    return None

@@ -1,30 +1,23 @@
-"""The boundary of the work on one shot: whatever it raises ends in a verdict, so in a report.
-
-A shot without a report would keep everybody who waits for one waiting.
-"""
+"""The boundary of the work on a shot that comes as a message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ixgs_ros import verdict
 from ixgs_ros.ros.messages import MessageError
-from ixgs_ros.verdict import Code, failure, Refusal, Verdict
+from ixgs_ros.verdict import Code, Refusal, Verdict
 
 
 def judged(work: Callable[[], None], failed: Callable[[Exception], None]) -> Verdict | None:
-    """Do the work on a shot; return why the shot cannot be used, None if it can.
+    """Do as ``ixgs_ros.verdict.judged``; ``work`` begins with the shot's message.
 
-    Args:
-        work: on the shot, from its message on.
-        failed: gets what was not foreseen; the verdict is then FAILED.
+    A message that contradicts itself is INCONSISTENT.
     """
-    try:
-        work()
-    except MessageError as error:
-        return Verdict(Code.INCONSISTENT, f'the message contradicts itself: {error}')
-    except Refusal as refusal:
-        return refusal.verdict
-    except Exception as error:  # one shot must not end the session
-        failed(error)
-        return failure(error)
-    return None
+    def from_the_message_on() -> None:
+        try:
+            work()
+        except MessageError as error:
+            raise Refusal(Code.INCONSISTENT,
+                          f'the message contradicts itself: {error}') from error
+    return verdict.judged(from_the_message_on, failed)

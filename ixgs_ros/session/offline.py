@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import traceback
 
 from ixgs_ros.acquisition import (
     AcquiredShot,
@@ -29,7 +30,7 @@ from ixgs_ros.session.parameters_file import Parameters
 from ixgs_ros.session.report import ShotRecord
 from ixgs_ros.shot import Shot
 from ixgs_ros.standardization import Standardizer
-from ixgs_ros.verdict import Refusal
+from ixgs_ros.verdict import judged
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class OfflineResult(Made):
 def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
                    on_shot: Callable[[ShotEvent], None] = lambda event: None,
                    on_memory: Callable[[MemoryEstimate], None] = lambda estimate: None,
+                   on_failure: Callable[[Exception], None] = traceback.print_exception,
                    ) -> OfflineResult:
     """Reconstruct a recording.
 
@@ -75,6 +77,8 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
         budget: how much is refined.
         on_shot: called after each image message's verdict; its time is not counted.
         on_memory: called once for each model, with what the reconstruction takes at most.
+        on_failure: called with what was not foreseen in the work on a shot. The shot is FAILED,
+            the model is that of the others, and the next shot is taken up.
 
     Raises:
         BagError: the bag is damaged.
@@ -82,7 +86,7 @@ def replay_offline(bag: BagReader, parameters: Parameters, budget: Budget,
             cannot be loaded.
     """
     _check_memory(parameters, on_memory)
-    run = _Run(parameters, budget, on_shot)
+    run = _Run(parameters, budget, on_shot, on_failure)
     warm_up(parameters.reconstructor)
     for topic, log_ns, message in bag.messages():
         run.feed(message, log_ns, static=topic == bag.topics.tf_static)
@@ -110,14 +114,16 @@ class _Run:
     """The stages of one run; the models stand beside one another behind the standardizer."""
 
     def __init__(self, parameters: Parameters, budget: Budget,
-                 on_shot: Callable[[ShotEvent], None]) -> None:
+                 on_shot: Callable[[ShotEvent], None],
+                 on_failure: Callable[[Exception], None]) -> None:
         self._acquisition = Acquisition(parameters.acquisition)
         self._standardizer = Standardizer(parameters.standardizer)
         self._clock = WorkClock()
         self._on_shot = on_shot
+        self._on_failure = on_failure
         configs = _configurations(parameters)
         budgets = [budget] if len(configs) == 1 else budget.halves()
-        self._models = [OfflineModel(config, part, self._clock, len(configs))
+        self._models = [OfflineModel(config, part, self._clock, len(configs), on_failure)
                         for config, part in zip(configs, budgets, strict=True)]
 
     def feed(self, message: Message, log_ns: int, static: bool) -> None:
@@ -132,13 +138,13 @@ class _Run:
                 self._acquisition.add_camera_info(message)
             elif isinstance(message, ImageFrame | CompressedFrame):
                 self._acquisition.add_image(message, log_ns)
-            outcomes = self._acquisition.poll(log_ns)
+            outcomes = self._verdicts(lambda: self._acquisition.poll(log_ns))
         self._take_all(outcomes)
 
     def finish(self) -> OfflineResult:
         """End what still waits, refine to the end of the budget, and voxelize."""
         with self._clock:
-            outcomes = self._acquisition.flush()
+            outcomes = self._verdicts(self._acquisition.flush)
         self._take_all(outcomes)
         first, *others = [model.finish() for model in self._models]
         clocks = [self._clock, *(model.clock for model in self._models)]
@@ -148,6 +154,21 @@ class _Run:
                   *(line for model in self._models for line in model.quarantined())]
         return OfflineResult(first.report, first.volume, first.deviation, first.grid,
                              first.region, events, *others)
+
+    def _verdicts(self, ask: Callable[[], list[Outcome]]) -> list[Outcome]:
+        """Ask the acquisition until it answers: an image that it fails at is in the answer then.
+
+        Raises:
+            Exception: of the acquisition, where no image is the cause: no verdict came of it.
+        """
+        while True:
+            verdicts = self._acquisition.verdicts.total()
+            try:
+                return ask()
+            except Exception as error:
+                if self._acquisition.verdicts.total() == verdicts:
+                    raise
+                self._on_failure(error)
 
     def _take_all(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -174,12 +195,17 @@ class _Run:
         """Return the shot for each model, or why there is none."""
         if not isinstance(outcome, AcquiredShot):
             return ShotRecord.refused(outcome.id, outcome.stamp_ns, outcome.verdict)
-        try:
+        shots: list[Shot] = []
+
+        def standardize() -> None:
             if len(self._models) > 1:
-                return self._standardizer.standardize_both(outcome.shot)
-            return [self._standardizer.standardize(outcome.shot)]
-        except Refusal as refusal:
-            return ShotRecord.refused(outcome.id, outcome.stamp_ns, refusal.verdict)
+                shots.extend(self._standardizer.standardize_both(outcome.shot))
+            else:
+                shots.append(self._standardizer.standardize(outcome.shot))
+        verdict = judged(standardize, self._on_failure)
+        if verdict is not None:
+            return ShotRecord.refused(outcome.id, outcome.stamp_ns, verdict)
+        return shots
 
     def _wall_s(self) -> float:
         return self._clock.wall_s + sum(model.clock.wall_s for model in self._models)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from ixgs_ros.session.budget import Budget
 from ixgs_ros.session.clock import PartClock, WorkClock
 from ixgs_ros.session.report import Report, ShotRecord
 from ixgs_ros.shot import Shot
-from ixgs_ros.verdict import Refusal
+from ixgs_ros.verdict import judged
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
@@ -43,14 +45,16 @@ class OfflineModel:
         budget: how much it is refined.
         common: the clock of the work that all models share.
         models: how many models share it.
+        failed: gets what was not foreseen in the work on a shot, which is then FAILED.
     """
 
     def __init__(self, config: ReconstructorConfig, budget: Budget, common: WorkClock,
-                 models: int) -> None:
+                 models: int, failed: Callable[[Exception], None]) -> None:
         self.reconstructor = Reconstructor(config)
         self.clock = WorkClock()
         self._budget = budget
         self._spent = PartClock(self.clock, common, models)
+        self._failed = failed
         self._refused: list[ShotRecord] = []
         self._stamps: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
@@ -68,15 +72,26 @@ class OfflineModel:
         """
         started = self.clock.wall_s
         with self.clock:
-            try:
-                self.reconstructor.add_shot(shot)
-                self.reconstructor.settle()
-            except Refusal as refusal:
-                self.refuse(ShotRecord.refused(shot.id, shot.stamp_ns, refusal.verdict))
+            verdict = judged(partial(self._fit, shot), self._failed)
+            if verdict is not None:
+                self._take_out(shot)
+                self.refuse(ShotRecord.refused(shot.id, shot.stamp_ns, verdict))
                 return
-            self._stamps[shot.id] = shot.stamp_ns
-            self._budget.after_shot(self.reconstructor, self._spent)
+        self._stamps[shot.id] = shot.stamp_ns
         self._seconds[shot.id] = before_s + self.clock.wall_s - started
+
+    def _fit(self, shot: Shot) -> None:
+        self.reconstructor.add_shot(shot)
+        self.reconstructor.settle()
+        self._budget.after_shot(self.reconstructor, self._spent)
+
+    def _take_out(self, shot: Shot) -> None:
+        """Let the model be that of the other shots, where the work on one failed half-way."""
+        if shot.id in self.reconstructor.fits:
+            try:
+                self.reconstructor.remove_shot(shot.id)
+            except Exception as error:  # it is out all the same, and others are to come
+                self._failed(error)
 
     def record(self, shot_id: int) -> ShotRecord:
         """Return what became of an image so far."""

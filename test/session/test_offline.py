@@ -1,20 +1,27 @@
 """Offline replay: verdicts, budgets, determinism."""
 
 import gzip
+import itertools
+import json
 import time
 
 import numpy as np
 import pytest
 import yaml
 
+from ixgs_ros.acquisition import gate
+from ixgs_ros.cli.main import main
 from ixgs_ros.parameters import ParameterError
 from ixgs_ros.reconstruction.memory import estimate_memory
+from ixgs_ros.reconstruction.reconstructor import Reconstructor
 from ixgs_ros.session.bag import BagReader
 from ixgs_ros.session.budget import CpuBudget, StepBudget, UntilConverged
 from ixgs_ros.session.clock import WorkClock
 from ixgs_ros.session.offline import replay_offline
 from ixgs_ros.session.parameters_file import load_parameters
 from ixgs_ros.simulation.attenuation import attenuation
+from ixgs_ros.standardization import Standardizer
+from ixgs_ros.verdict import Code
 from ixgs_ros.volume.files import nifti_bytes
 from ixgs_ros.volume.metrics import evaluate, Truth
 
@@ -57,6 +64,61 @@ def test_each_image_gets_one_verdict_and_refusals_leave_the_rest_alone(faulty_ba
     assert len(result.report.latencies_s) == 5
     assert result.report.refused == {'DUPLICATE': 1, 'NO_SIGNAL': 1, 'TRANSFORM_GAP': 1,
                                      'UNCALIBRATED': 1}
+
+
+class Unforeseen(Exception):
+    pass
+
+
+def failing_at(method, number):
+    """The method of an object that takes a shot, failing at the end of its work on one.
+
+    Not on one of the warm-up, which has its number for a stamp.
+    """
+    def failing(self, shot):
+        result = method(self, shot)
+        if shot.id == number != shot.stamp_ns:
+            raise Unforeseen('nobody thought of this')
+        return result
+    return failing
+
+
+def test_a_shot_that_is_failed_at_is_reported_and_the_rest_is_as_without_it(
+        mcap_bag, params, monkeypatch):
+    """Failed at by the acquisition, the standardizer, and the reconstruction with it in."""
+    number, decode = itertools.count(1), gate.counts_to_line_integrals
+
+    def failing(*given, **named):
+        if next(number) == 1:
+            raise Unforeseen('nobody thought of this')
+        return decode(*given, **named)
+    told = []
+    monkeypatch.setattr(gate, 'counts_to_line_integrals', failing)
+    monkeypatch.setattr(Standardizer, 'standardize', failing_at(Standardizer.standardize, 3))
+    monkeypatch.setattr(Reconstructor, 'add_shot', failing_at(Reconstructor.add_shot, 5))
+    with BagReader(mcap_bag) as reader:
+        result = replay_offline(reader, load_parameters(params), StepBudget(0, reader.images),
+                                on_failure=told.append)
+    codes = {record.id: record.code.value for record in result.report.shots}
+    assert codes == {1: 'FAILED', 2: 'ACCEPTED', 3: 'FAILED', 4: 'ACCEPTED', 5: 'FAILED',
+                     6: 'ACCEPTED'}
+    assert [type(error) for error in told] == 3 * [Unforeseen]
+    assert all('ended with Unforeseen: nobody thought of this' in record.message
+               for record in result.report.shots if record.code is Code.FAILED)
+    assert result.volume is not None and len(result.report.latencies_s) == 3
+
+
+def test_the_command_goes_on_after_a_failure_and_says_where_it_was(mcap_bag, params, tmp_path,
+                                                                   monkeypatch, capfd):
+    monkeypatch.setattr(Reconstructor, 'add_shot', failing_at(Reconstructor.add_shot, 2))
+    assert main(['replay', str(mcap_bag), '--params', str(params), '--out', str(tmp_path),
+                 '--offline', '--steps', '1']) == 0
+    out, err = capfd.readouterr()
+    assert '5 of 6 shots accepted; refused: 1 FAILED' in out + err
+    assert 'Unforeseen: nobody thought of this' in err and 'in failing' in err
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert report['views']['refused'] == {'FAILED': 1}
+    assert (tmp_path / 'volume.nii.gz').exists()
 
 
 def test_a_model_of_bone_refuses_shots_of_everything(mcap_bag, params, tmp_path):
