@@ -70,8 +70,9 @@ def test_a_shot_that_the_reconstructor_fails_to_take_in_leaves_the_model(reconst
     assert (report.code, report.header.stamp.sec, report.steady_ns) == ('FAILED', 104, 0)
     assert 'RuntimeError: nobody thought of this' in report.message
     assert 'shots failed: RuntimeError' in reconstructor.error()
+    reconstructor.ros.spin_until(lambda: reconstructor.status[-1].refused == 1)
+    assert reconstructor.status[-1].views == 3
     assert model(reconstructor) == before and len(reconstructor.volumes) == volumes
-    assert (reconstructor.status[-1].views, reconstructor.status[-1].refused) == (3, 1)
     monkeypatch.undo()
     reconstructor.send(4)  # as if it had never come
     reconstructor.ros.spin_until(lambda: reconstructor.report_of(4).code == 'ACCEPTED')
