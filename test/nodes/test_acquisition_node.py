@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
-from ixgs.msg import ShotReport
+from ixgs.msg import Shot, ShotReport
 from ixgs_ros.nodes.acquisition import AcquisitionNode
 from ixgs_ros.ros import conductor, qos
 from ixgs_ros.ros.image_message import to_image
@@ -33,6 +33,8 @@ def rig(ros):
             observer = ros.node()
             observer.create_subscription(ShotReport, '/acquisition/report', self.reports.append,
                                          qos.REPORTS)
+            # Without a listener each activation waits for one, 3 s.
+            observer.create_subscription(Shot, '/acquisition/shots', lambda shot: None, qos.SHOTS)
             self.images = observer.create_publisher(Image, 'image', qos.FRAMES)
             self.cameras = observer.create_publisher(CameraInfo, 'camera_info', qos.FRAMES)
             self.clock = observer.create_publisher(Clock, '/clock', qos.CLOCK)
@@ -100,14 +102,16 @@ def test_a_clock_that_goes_back_is_said_and_clears_the_transforms(ros, rig):
 
 @pytest.mark.parametrize(('argument', 'code'), [('tf.max_gap:=0.2', 0), ('tf.max_gap:=-1.0', 2)])
 def test_autostart_brings_a_process_up_or_ends_it(ros_domain, argument, code):
-    process = subprocess.Popen([sys.executable, '-m', 'ixgs_ros.nodes.runner', 'acquisition',
-                                '--ros-args', '-p', 'autostart:=true', '-p', argument],
-                               stderr=subprocess.PIPE, text=True)
-    if code == 0:
-        with Station(ros_domain) as station:
+    with Station(ros_domain) as station:
+        station.node.create_subscription(Shot, '/carm/acquisition/shots', lambda shot: None,
+                                         qos.SHOTS)
+        process = subprocess.Popen([sys.executable, '-m', 'ixgs_ros.nodes.runner', 'acquisition',
+                                    '--ros-args', '-p', 'autostart:=true', '-p', argument],
+                                   stderr=subprocess.PIPE, text=True)
+        if code == 0:
             station.wait(lambda: conductor.state(station, '/carm/acquisition') == 'active', 20.0,
                          'the active node')
-        process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == code
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == code
     log = process.stderr.read()
     assert ('tf.max_gap: expected a value in [0.001, 10] s, got -1.0' in log) == (code == 2)

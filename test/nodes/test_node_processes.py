@@ -18,11 +18,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-from ixgs.msg import ShotReport
+from ixgs.msg import Shot, ShotReport
 from ixgs_ros.ros import conductor, processes, qos
 from ixgs_ros.ros.conductor import TransitionRefused
 from ixgs_ros.ros.domain import NameTaken
 from ixgs_ros.ros.processes import NodeDied, NodeGroup
+from ixgs_ros.ros.station import Station
 from ixgs_ros.verdict import Code
 
 PARAMETERS = Path(__file__).resolve().parents[2] / 'config' / 'params.yaml'
@@ -47,6 +48,13 @@ def _shared_memory(pids) -> set[str]:
     return {name for name in found if re.match(r'/dev/shm/fastdds_[0-9a-f]{16}', name)}
 
 
+def _listen(station: Station) -> None:
+    """Take the shots of all nodes in front: without a listener each waits for one, 3 s."""
+    for name in FRONT:
+        station.node.create_subscription(Shot, f'/carm/{name}/shots', lambda shot: None,
+                                         qos.SHOTS)
+
+
 def _rig(small_ct, **more):
     return {'ct': str(small_ct), 'views': 3, 'speed': 4.0, 'carm.height': 64, 'carm.width': 64,
             'carm.pixel_pitch': 0.0048, 'timing.interval': 2.0, **more}
@@ -56,6 +64,7 @@ def test_transitions_in_a_process_and_a_late_joiner_sees_all_reports(ros_domain,
     parameters = {'/**': {'air_counts': 50_000.0}, 'simulator': _rig(small_ct, mode='request')}
     with NodeGroup((*FRONT, 'simulator'), parameters, ros_domain, files=[PARAMETERS]) as group:
         station, simulator = group.station, group.full_name('simulator')
+        _listen(station)
         group.bring_up()
         assert conductor.state(station, simulator) == 'active'
         for number in (1, 2):
@@ -83,6 +92,7 @@ def test_transitions_in_a_process_and_a_late_joiner_sees_all_reports(ros_domain,
 def test_a_best_effort_camera_is_named_in_the_diagnostics_of_the_process(ros_domain):
     seen: list[str] = []
     with NodeGroup(('acquisition',), {}, ros_domain) as group:
+        _listen(group.station)
         node = group.station.node
         node.create_subscription(DiagnosticArray, '/diagnostics', lambda message: seen.extend(
             status.message for status in message.status), qos.DIAGNOSTICS)
@@ -97,6 +107,7 @@ def test_best_effort_images_are_heard_where_the_parameter_says_so(ros_domain):
     parameters = {'acquisition': {'image_reliability': 'best_effort', 'tf.timeout': 0.1}}
     reports: list[ShotReport] = []
     with NodeGroup(('acquisition',), parameters, ros_domain) as group:
+        _listen(group.station)
         node = group.station.node
         node.create_subscription(ShotReport, '/carm/acquisition/report', reports.append,
                                  qos.REPORTS)
@@ -123,6 +134,7 @@ def test_a_bad_parameter_refuses_to_configure_and_says_why(ros_domain, values, t
 
 def test_a_node_that_dies_is_reported_and_all_end(ros_domain):
     with NodeGroup(FRONT, {}, ros_domain) as group:
+        _listen(group.station)
         group.bring_up()
         group.check()
         segments = _shared_memory(group.pids.values())
@@ -138,25 +150,27 @@ def test_a_node_that_dies_is_reported_and_all_end(ros_domain):
 RUN = [sys.executable, '-m', 'ixgs_ros.cli.main', 'run', '--nodes', ','.join(FRONT)]
 
 
-def _started(command):
+def _started(domain):
     """Start ``ixgs run`` and return it with its nodes' pids once they are active.
 
     As a shell starts a job in the background: with SIGINT ignored.
     """
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    for line in process.stderr:
-        if 'are active' in line:
-            break
-    else:
-        pytest.fail(f'ixgs run ended with {process.wait()}')
+    with Station(domain, 'listener') as station:
+        _listen(station)
+        process = subprocess.Popen(RUN, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        for line in process.stderr:
+            if 'are active' in line:
+                break
+        else:
+            pytest.fail(f'ixgs run ended with {process.wait()}')
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
     return process, [int(pid) for pid in children]
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_run_and_leaves_nothing(ros_domain, number):
-    process, pids = _started(RUN)
+    process, pids = _started(ros_domain)
     assert len(pids) == len(FRONT) and all(_alive(pid) for pid in pids)
     segments = _shared_memory([process.pid, *pids])
     assert segments
@@ -171,7 +185,7 @@ def test_a_signal_ends_run_and_leaves_nothing(ros_domain, number):
 
 
 def test_nodes_end_when_their_supervisor_is_killed(ros_domain):
-    process, pids = _started(RUN)
+    process, pids = _started(ros_domain)
     process.kill()
     process.wait()
     end = time.monotonic() + 10
@@ -191,6 +205,7 @@ def test_a_mistake_is_told_before_anything_starts(tmp_path):
 
 def test_a_second_set_of_nodes_on_the_same_domain_is_refused_and_disturbs_nothing(ros_domain):
     with NodeGroup(('standardizer',), {}, None) as first:
+        _listen(first.station)
         first.bring_up()
         with pytest.raises(NameTaken, match=f'/carm/standardizer runs already on ROS domain '
                                             f'{ros_domain}'):
