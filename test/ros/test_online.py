@@ -90,7 +90,7 @@ def test_both_models_are_made_side_by_side(recording, half_network):
                           'model.max_gaussians': 1000},
                   'standardizer': {'mode': 'both', 'weights': str(half_network)}}
     with BagReader(path) as bag:
-        result = replay_online(bag, parameters=parameters, rate=2.0, settle_s=10.0,
+        result = replay_online(bag, parameters=parameters, rate=4.0, settle_s=10.0,
                                verdict_s=120.0, both=True)
     second = result.attenuation
     assert [outcome.id for outcome in second.outcomes] == [1, 2, 3, 4, 5]

@@ -31,8 +31,8 @@ def replay(bag, params, budget):
         return replay_offline(reader, load_parameters(params), budget(reader.images))
 
 
-def test_exactly_so_many_steps_and_the_same_bytes(bag, params):
-    results = [replay(bag, params, lambda images: StepBudget(25, images)) for _ in range(2)]
+def test_exactly_so_many_steps_and_the_same_bytes(mcap_bag, params):
+    results = [replay(mcap_bag, params, lambda images: StepBudget(25, images)) for _ in range(2)]
     files = []
     for result in results:
         assert result.report.steps == 25 and result.report.accepted == 6
