@@ -203,7 +203,9 @@ def test_a_mistake_is_told_before_anything_starts(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_second_set_of_nodes_on_the_same_domain_is_refused_and_disturbs_nothing(ros_domain):
+def test_a_second_set_of_nodes_on_the_same_domain_is_refused_and_disturbs_nothing(ros_domain,
+                                                                                 monkeypatch):
+    monkeypatch.setattr(processes, 'DISCOVERY_S', 0.2)  # locks tell of it here, at once
     with NodeGroup(('standardizer',), {}, None) as first:
         _listen(first.station)
         first.bring_up()
