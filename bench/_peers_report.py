@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -31,7 +32,7 @@ class Row:
     """One volume of one method: CPU seconds and agreement inside the sphere of 76 mm.
 
     ``engine`` is the date of the engine's last commit when it was measured, ``processor`` where,
-    or they are empty.
+    or they are empty. ``beside_metal_db`` is NaN where there is no metal, or it was not measured.
     """
 
     scene: str
@@ -45,6 +46,7 @@ class Row:
     ssim: float
     engine: str = ''
     processor: str = ''
+    beside_metal_db: float = float('nan')
 
     @property
     def cell(self) -> Cell:
@@ -115,10 +117,12 @@ def summary(rows: Rows, problem: tuple[str, str, int], method: str,
             without += row is None
     if not found:
         return None
+    beside = median(row.beside_metal_db for row in found)
+    beside_metal = '' if isnan(beside) else f', {beside:.2f} beside metal'
     few = f' (of {len(found)} seeds; {without} without a volume)' if without else ''
     return (f'{median(row.psnr_db for row in found):.2f} / '
             f'{median(row.rmse_hu for row in found):.0f} / '
-            f'{median(row.ssim for row in found):.3f}{few}'), found
+            f'{median(row.ssim for row in found):.3f}{beside_metal}{few}'), found
 
 
 def names(rows: Iterable[Row], field: str) -> str:
@@ -131,7 +135,8 @@ def markdown(rows: Rows) -> str:
     lines = ['# Reconstruction against its peers', '',
              'Medians over the seeds of dB / HU / SSIM inside 76 mm, at a fifth of '
              "the CPU seconds (all threads) that ITK-RTK's SART with TV takes, and at all of "
-             'them; – where a method had no volume yet. The engine is named by the date of '
+             'them; – where a method had no volume yet. Beside metal: dB of the voxels farther '
+             'than 2.5 mm from it. The engine is named by the date of '
              'its last commit. Seconds compare within a processor only. What was measured of '
              'each seed is in peers.csv; what the conditions and methods are, in '
              'bench/_peers_scenes.py and bench/_*_peer.py.', '',

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _machine import engine, processor
 from _peers_methods import Checkpoint, FINITE, METHODS, REFERENCE, watch
 from _peers_report import Cell, figure, markdown, Row, Rows
-from _peers_scenes import CONDITIONS, INSIDE, Problem, Scene, TRUTH_GRID
+from _peers_scenes import beside_metal, CONDITIONS, INSIDE, Problem, Scene, TRUTH_GRID
 from _rtk_peer import RtkPeer
 
 FIRST_SEED = 11
@@ -40,8 +40,10 @@ def judged(checkpoint: Checkpoint, truth: np.ndarray, cell: Cell, method: str) -
     """Return how near a volume is to the truth inside the sphere of 76 mm."""
     volume = np.maximum(checkpoint.volume, 0)
     ssim = float(ssim3d(volume, truth)[INSIDE].mean())
+    beside = beside_metal(truth)
     return Row(*cell, method, checkpoint.seconds, psnr(volume[INSIDE], truth[INSIDE]),
-               rmse_hu(volume[INSIDE], truth[INSIDE]), ssim, engine(), processor())
+               rmse_hu(volume[INSIDE], truth[INSIDE]), ssim, engine(), processor(),
+               float('nan') if beside is None else psnr(volume[beside], truth[beside]))
 
 
 def warm_up(problem: Problem, methods: Sequence[str]) -> None:

@@ -215,8 +215,9 @@ class Reconstructor:
     def state(self) -> dict[str, np.ndarray]:
         """Return shots and model as arrays, see `state`; of a start under way there is nothing."""
         schedule = self._course.schedule
+        newest = -1 if schedule.newest is None else schedule.newest
         numbers = [self.revision, self.steps, schedule.number, schedule.next_views,
-                   self._course.starts.views, -1 if schedule.newest is None else schedule.newest]
+                   self._course.starts.views, newest, schedule.known]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         arrays |= self._shots.arrays()
         if self._solution is not None:
@@ -239,9 +240,9 @@ class Reconstructor:
             measurements = [shots.measured(shot, region) for shot in shots.shots]
             course.solution = Solution.restored(result._projector, measurements, region, config,
                                                 shots.used, arrays)
-        (course.revision, course.steps, number, next_views, views,
-         newest) = (int(n) for n in arrays['numbers'])
-        course.begin_schedule(None if newest < 0 else newest)
+        (course.revision, course.steps, number, next_views, views, newest,
+         known) = (int(n) for n in arrays['numbers'])
+        course.begin_schedule(None if newest < 0 else newest, known)
         course.schedule.number, course.schedule.next_views = number, next_views
         course.starts.views = course.starts.begun = views
         return result

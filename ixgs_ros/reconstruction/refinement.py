@@ -69,6 +69,7 @@ class Refiner:
         self._config = config
         self._grid = grid_of(region, TV_VOXELS)
         self.adam = Adam(len(body.fine), config.adam)
+        self._steps = 0
         self._smoothing: Gradients | None = None
         self._gradients = Gradients.zeros(len(body.fine))
         self._volume = np.empty(self._grid.shape, np.float32)
@@ -83,8 +84,7 @@ class Refiner:
             view: its index.
             exposures: of all views.
             curvature: the shell's majorisers of all views.
-            number: of the step since the shots last changed: sets the rate, and when to smooth
-                anew.
+            number: of the step, by which the rates have fallen; also tells when to smooth anew.
             unexplained: weighted RMS of the held-out residuals: what cannot be explained acts as
                 noise, and asks for as much more smoothing.
         """
@@ -105,16 +105,18 @@ class Refiner:
         self.adam.step(body.fine, gradients, self.rate(number))
         relax(body.shell.densities, shell_gradient, curvature.of(view),
               SHELL_RATE * self.rate(number))
+        self._steps += 1
         return StepResult(weighted_rms(residual, fitted),
                           weighted_rms(residual, m.held_out * trust))
 
     def rate(self, number: int) -> float:
         """Return the share of the full rates at a step.
 
-        It rises for a few steps, for Adam's first ones are full-sized whatever the gradient; then
-        it falls as 1 / (1 + n / decay_steps).
+        It rises for a few steps, for Adam's first ones are full-sized whatever the gradient, also
+        after a checkpoint, where ``number`` is not the first; then it falls as
+        1 / (1 + n / decay_steps).
         """
-        warm_up = min(1.0, (number + 1) / WARM_UP)
+        warm_up = min(1.0, (min(number, self._steps) + 1) / WARM_UP)
         return warm_up / (1.0 + number / self._config.decay_steps)
 
     def _smooth(self, unexplained: float) -> Gradients:

@@ -1,6 +1,8 @@
 """The place in the refinement: how many steps since the shots last changed, and what is due by it.
 
-It begins anew, with full rates, whenever the shots change.
+It begins anew whenever the shots change. So do the rates, unless a model goes on that knows all
+shots but one: full rates would undo what it has found, and in the seconds to the next shot they
+would hardly fall.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from ixgs_ros.reconstruction.replay import view_of_step
 
 # Views are judged once each was fitted so many times since the shots last changed.
 SETTLED = 2
+# Where one shot comes to a model, rates stay as low as they have become, but not lower than after
+# so many steps with each view: the new one has to move it.
+KNOWN_STEPS = 30
 
 
 class Schedule:
@@ -21,11 +26,13 @@ class Schedule:
         views: shots that take part.
         newest: which of these came last and is replayed most; None if the last change brought
             none.
+        known: steps done before the last change that the rates still count.
     """
 
-    def __init__(self, views: int, newest: int | None) -> None:
+    def __init__(self, views: int, newest: int | None, known: int = 0) -> None:
         self.views = views
         self.newest = newest
+        self.known = known
         self.number = 0
         # Steps after which poses and exposures of all views are fitted. A new shot's pose was
         # fitted when it came; the others' wait until the model knows it.
@@ -34,6 +41,16 @@ class Schedule:
         self.unaligned: list[int] = []
         self.converged = False
         self._rule = StopRule()
+
+    @property
+    def rate_number(self) -> int:
+        """The number of the step by which the rates have fallen."""
+        return self.known + self.number
+
+    @property
+    def known_to_one_more(self) -> int:
+        """What one more shot's schedule is to know of the steps of this one."""
+        return min(self.rate_number, KNOWN_STEPS * self.views)
 
     @property
     def settled(self) -> bool:

@@ -229,7 +229,7 @@ class Solution:
         return weighted_rms(residual, m.held_out * trust)
 
     def step(self, view: int, number: int) -> StepResult:
-        """Fit one view; ``number`` counts the steps since the shots last changed."""
+        """Fit one view; ``number`` is that of the step by which the rates have fallen."""
         result = self._refiner.step(self.measurements[view], view, self.exposures, self._curvature,
                                     number, self.held_out_residual)
         self.held_out[view] = result.held_out

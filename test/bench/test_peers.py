@@ -11,7 +11,7 @@ from ixgs_ros.geometry.orbits import random_stations
 from ixgs_ros.simulation.phantom import lumbar_phantom
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'bench'))
-from _peers_scenes import box_of, CARM, CONDITIONS, INSIDE, Scene, take
+from _peers_scenes import beside_metal, box_of, CARM, CONDITIONS, INSIDE, Scene, take
 from _ssim_loss import ssim_and_gradient
 from _voxel_peer import coarse_volume, sart_tv
 
@@ -46,6 +46,15 @@ def test_jitter_is_in_the_reported_poses_and_exposure_in_the_images():
     assert np.rad2deg(np.sqrt(np.mean(np.square(angles)))) == pytest.approx(0.5, rel=0.1)
     assert np.sqrt(np.mean(np.square(moved))) == pytest.approx(0.0015, rel=0.1)
     assert np.std(offsets) == pytest.approx(0.05, rel=0.1)
+
+
+def test_beside_metal_is_what_is_inside_and_not_at_it():
+    truth = np.where(INSIDE, np.float32(20), np.float32(0))
+    assert beside_metal(truth) is None
+    truth[60:64, 60:64, 60:64] = 150
+    beside = beside_metal(truth)
+    assert not beside[58:66, 61, 61].any() and beside[57, 61, 61] and beside[66, 61, 61]
+    assert not beside[~INSIDE].any()
 
 
 def test_the_photons_are_as_many_as_said():

@@ -1,11 +1,12 @@
 """New starts in a stream of shots."""
 
 import numpy as np
-from reconstruction_scene import CARM, configure, take, WIDE_BODY
+from reconstruction_scene import BODY, CARM, configure, take, WIDE_BODY
 
 from ixgs_ros.geometry.orbits import random_views
 from ixgs_ros.reconstruction import coarse, Reconstructor
 from ixgs_ros.reconstruction.measurement import measure
+from ixgs_ros.reconstruction.schedule import KNOWN_STEPS
 from ixgs_ros.reconstruction.start import empty_layers, schedule_of
 from ixgs_ros.reconstruction.starts import RENEWAL_STEPS
 from ixgs_ros.reconstruction.work import finish
@@ -139,3 +140,36 @@ def test_a_state_of_amid_a_new_start_holds_the_model_and_begins_it_again():
     resumed.settle()
     assert resumed.held_out_residual <= before
     assert resumed.views == 3
+
+
+def moved_by_one_more_shot(body, known=None):
+    """Return how far the next steps move the centres, mm RMS, and the steps that the rates knew.
+
+    Args:
+        body: balls.
+        known: as if so many; None: as many as they do.
+    """
+    model, shots = Reconstructor(configure()), take(body, VIEWS)
+    for shot in shots[:8]:
+        model.add_shot(shot)
+        model.refine(120)
+    model.settle()
+    model.refine(60)
+    model.add_shot(shots[8])
+    arrays = model.state()
+    knew = int(arrays['numbers'][-1])
+    if known is not None:
+        arrays['numbers'][-1] = known
+    resumed = Reconstructor.from_state(configure(), arrays)
+    before = resumed.model.means.copy()
+    resumed.refine(RENEWAL_STEPS)
+    assert resumed.state()['numbers'][-1] == (knew if known is None else known)
+    return 1000 * float(np.sqrt(((resumed.model.means - before) ** 2).mean())), knew
+
+
+def test_one_more_shot_leaves_the_rates_low_unless_the_body_is_wider_than_the_field():
+    moved, knew = moved_by_one_more_shot(BODY)
+    from_full_rates, _ = moved_by_one_more_shot(BODY, known=0)
+    assert 60 <= knew <= KNOWN_STEPS * 8
+    assert moved < 0.9 * from_full_rates
+    assert moved_by_one_more_shot(WIDE_BODY)[1] == 0
