@@ -9,6 +9,7 @@ ranges may still be one that the network does badly on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,13 +61,13 @@ class Domain:
     ranges: dict[str, tuple[float, float]]
 
     def __post_init__(self) -> None:
+        for name, limits in self.ranges.items():
+            if name not in NAMES or not _is_range(limits):
+                raise ValueError('expected a range (low, high) of a statistic among '
+                                 f'{", ".join(NAMES)}; got {name}: {limits!r}')
         # JSON has lists only.
-        object.__setattr__(self, 'ranges', {name: (low, high)
+        object.__setattr__(self, 'ranges', {name: (float(low), float(high))
                                             for name, (low, high) in self.ranges.items()})
-        for name, (low, high) in self.ranges.items():
-            if name not in NAMES or not low <= high:
-                raise ValueError(f'expected a range of one of {", ".join(NAMES)}, got {name} '
-                                 f'from {low} to {high}')
 
     @classmethod
     def of(cls, samples: list[dict[str, float]]) -> Domain:
@@ -91,6 +92,13 @@ class Domain:
                 return (f'{NAMES[name]} is {found[name]:.3g}; expected {low:.3g} to {high:.3g}, '
                         'as in the images that the network was trained on')
         return ''
+
+
+def _is_range(limits: Any) -> bool:
+    """Whether these are two numbers, the lower one first."""
+    return (isinstance(limits, (list, tuple)) and len(limits) == 2
+            and all(type(limit) in (int, float) for limit in limits)
+            and bool(limits[0] <= limits[1]))
 
 
 def _fine_detail(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -15,9 +15,10 @@ from typing import Any
 
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save
+import torch
 from torch import Tensor
 
-from ixgs_ros.parameters import build, flatten, ParameterError
+from ixgs_ros.parameters import build, flatten
 from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.domain import Domain
 from ixgs_ros.standardization.network.generator import Generator
@@ -83,13 +84,51 @@ def load_weights(path: Path) -> Weights:
         raise WeightsError(f'{path}: damaged: the weights do not have the digest '
                            f'{metadata.get("sha256")} that is written in the file')
     try:
-        generator = Generator(build(NetworkConfig, json.loads(metadata['config'])))
-        generator.load_state_dict(tensors)
-        return Weights(generator.eval(), Domain(json.loads(metadata['domain'])),
-                       float(json.loads(metadata['gate'])), json.loads(metadata['provenance']),
-                       json.loads(metadata['licences']))
-    except (KeyError, ValueError, RuntimeError, ParameterError) as error:
+        return _weights(metadata, tensors)
+    except ValueError as error:
         raise WeightsError(f'{path}: its configuration does not fit: {error}') from error
+
+
+def _weights(metadata: dict[str, str], tensors: dict[str, Tensor]) -> Weights:
+    """Return what a file holds; raise a ValueError that names the first thing that is wrong."""
+    config, domain, provenance, licences = (
+        _object(metadata, name) for name in ('config', 'domain', 'provenance', 'licences'))
+    gate = _value(metadata, 'gate')
+    if type(gate) not in (int, float) or not 0.0 <= gate <= 1.0:
+        raise ValueError(f'expected gate as a number from 0 to 1, got {gate!r}')
+    generator = Generator(build(NetworkConfig, config))
+    _check_tensors(tensors, generator.state_dict())
+    generator.load_state_dict(tensors)
+    return Weights(generator.eval(), Domain(domain), float(gate), provenance, licences)
+
+
+def _value(metadata: dict[str, str], name: str) -> Any:
+    """Return a value of the metadata, which are JSON texts."""
+    try:
+        return json.loads(metadata[name])
+    except KeyError as error:
+        raise ValueError(f'expected {name} in its metadata, got none') from error
+    except ValueError as error:
+        raise ValueError(f'expected {name} as JSON ({error})') from error
+
+
+def _object(metadata: dict[str, str], name: str) -> dict[str, Any]:
+    value = _value(metadata, name)
+    if not isinstance(value, dict):
+        raise ValueError(f'expected {name} as a JSON object, got {value!r}')
+    return value
+
+
+def _check_tensors(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless these are the tensors of the configuration, all finite."""
+    for name in sorted(tensors.keys() | wanted.keys()):
+        found, expected = (tuple(of[name].shape) if name in of else 'none'
+                           for of in (tensors, wanted))
+        if found != expected:
+            raise ValueError(f'expected the tensor {name} of shape {expected} as the '
+                             f'configuration says, got {found}')
+        if not bool(torch.isfinite(tensors[name]).all()):
+            raise ValueError(f'expected finite values in the tensor {name}, got some that are not')
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

@@ -9,7 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 import torch
 
-from ixgs_ros.standardization.network.weights import load_weights, save_weights, WeightsError
+from ixgs_ros.standardization.network.weights import (
+    digest,
+    load_weights,
+    save_weights,
+    WeightsError,
+)
 
 
 @pytest.fixture
@@ -74,3 +79,40 @@ def test_a_configuration_that_does_not_fit_is_refused(path):
     rewrite(path, config=json.dumps({**config, 'colour': 12}))
     with pytest.raises(WeightsError, match='colour'):
         load_weights(path)
+
+
+@pytest.mark.parametrize('changes, words', [
+    ({'config': '[1, 2]'}, r'expected config as a JSON object, got \[1, 2\]'),
+    ({'config': '{'}, 'expected config as JSON'),
+    ({'domain': '3'}, 'expected domain as a JSON object, got 3'),
+    ({'domain': '{"level": [1]}'}, r'got level: \[1\]'),
+    ({'domain': '{"level": ["low", "high"]}'}, 'expected a range .* got level'),
+    ({'domain': '{"level": [null, null]}'}, 'expected a range .* got level'),
+    ({'domain': '{"colour": [0, 1]}'}, 'expected a range .* got colour'),
+    ({'gate': '5'}, 'expected gate as a number from 0 to 1, got 5'),
+    ({'gate': 'NaN'}, 'expected gate as a number from 0 to 1, got nan'),
+    ({'gate': '[1]'}, 'expected gate as a number from 0 to 1'),
+    ({'provenance': '"mine"'}, 'expected provenance as a JSON object')])
+def test_metadata_that_mean_nothing_are_named(path, changes, words):
+    rewrite(path, **changes)
+    with pytest.raises(WeightsError, match=words) as caught:
+        load_weights(path)
+    assert '\n' not in str(caught.value)
+
+
+def test_tensors_that_are_not_those_of_the_configuration_are_named(path):
+    with safe_open(path, framework='pt') as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    name = next(name for name in sorted(tensors) if tensors[name].ndim == 4)
+    shape = tuple(tensors[name].shape)
+    broken = torch.full(shape, float('nan'))
+    for changed, words in (
+            ({**tensors, 'more': torch.zeros(3)}, 'more of shape none .*, got \\(3,\\)'),
+            ({key: value for key, value in tensors.items() if key != name}, f'{name} .* got none'),
+            ({**tensors, name: broken[:1].contiguous()}, f'the tensor {name} of shape'),
+            ({**tensors, name: broken}, f'expected finite values in the tensor {name}')):
+        save_file(changed, path, {**metadata, 'sha256': digest(changed)})
+        with pytest.raises(WeightsError, match=words) as caught:
+            load_weights(path)
+        assert '\n' not in str(caught.value)
