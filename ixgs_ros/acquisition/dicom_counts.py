@@ -22,8 +22,9 @@ are air), radiographs show air dark (MONOCHROME1: high values are air).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+import math
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def convert(dataset: Any, stored: np.ndarray, air_counts: float = 0.0) -> Conver
 
     Raises:
         Refusal: NO_SIGNAL where the image is constant or dark, SATURATED where too much is white.
-        ValueError: ``air_counts`` cannot be stored.
+        ValueError: ``air_counts`` cannot be stored, or a table or window of the file is none.
     """
     meaning = meaning_of(dataset)
     intensity = relative_intensity(dataset, stored, meaning)
@@ -155,8 +156,30 @@ def _stored_range(dataset: Any) -> np.ndarray:
 
 def _of_extremes(dataset: Any) -> tuple[float, float]:
     """Return what the Modality LUT makes of the smallest and the largest stored value."""
-    first, last = apply_modality_lut(_stored_range(dataset), dataset)
+    first, last = _by_modality(_stored_range(dataset), dataset)
     return float(first), float(last)
+
+
+def _by_modality(values: np.ndarray, dataset: Any) -> np.ndarray:
+    """Return stored values after rescale or Modality LUT."""
+    return _by_table('ModalityLUTSequence', apply_modality_lut, values, dataset)
+
+
+def _by_table(name: str, apply: Callable[[np.ndarray, Any], Any], values: np.ndarray,
+              dataset: Any) -> np.ndarray:
+    """Return what pydicom makes of values by the tables of a dataset.
+
+    Raises:
+        ValueError: the table is incomplete.
+    """
+    try:
+        return np.asarray(apply(values, dataset))
+    except Exception as error:  # pydicom raises many kinds; each means a table that is none.
+        if not dataset.get(name):
+            raise
+        raise ValueError(f'expected {name} with a LUTDescriptor of three numbers and as many '
+                         'entries of LUTData as it says, got one that cannot be applied '
+                         f'({type(error).__name__}: {error})') from error
 
 
 def _after_modality(dataset: Any, stored: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -165,15 +188,16 @@ def _after_modality(dataset: Any, stored: np.ndarray) -> tuple[np.ndarray, tuple
     if low == high:
         raise ValueError(f'expected a rising or falling Modality LUT, got {low:g} for the '
                          'smallest and for the largest value')
-    return apply_modality_lut(stored, dataset), (low, high)
+    return _by_modality(stored, dataset), (low, high)
 
 
 def _displayed(dataset: Any, values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return the values as displayed, in [0, 1]: VOI LUT or window, else their whole range."""
     if dataset.get('VOILUTSequence'):
+        looked_up = _by_table('VOILUTSequence', apply_voi, np.rint(values).astype(np.int64),
+                              dataset)
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        rounded = np.rint(values).astype(np.int64)
-        return np.asarray(apply_voi(rounded, dataset) / (2.0**bits - 1.0))
+        return np.asarray(looked_up / (2.0**bits - 1.0))
     if dataset.get('WindowCenter') is None or dataset.get('WindowWidth') is None:
         return np.asarray((values - low) / (high - low))
     return _windowed(values, _first(dataset.WindowCenter), _first(dataset.WindowWidth),
@@ -181,7 +205,16 @@ def _displayed(dataset: Any, values: np.ndarray, low: float, high: float) -> np.
 
 
 def _windowed(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
-    """Apply a window (PS3.3 C.11.2.1.2, C.11.2.1.3); the result is in [0, 1]."""
+    """Apply a window (PS3.3 C.11.2.1.2, C.11.2.1.3); the result is in [0, 1].
+
+    Raises:
+        ValueError: it has no width.
+    """
+    wide_enough = width >= 1.0 if function == 'LINEAR' else width > 0.0
+    if not (wide_enough and math.isfinite(width) and math.isfinite(center)):
+        raise ValueError(f'expected a WindowWidth of at least 1, or above 0 if VOILUTFunction is '
+                         f'not LINEAR, and a finite WindowCenter; got {width:g} and {center:g} '
+                         f'({function})')
     if function == 'SIGMOID':
         return np.asarray(1.0 / (1.0 + np.exp(-4.0 * (values - center) / width)))
     if function == 'LINEAR':

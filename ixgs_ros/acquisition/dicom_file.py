@@ -71,7 +71,7 @@ def _fault(dataset: Any) -> str:
     modality = str(dataset.get('Modality') or 'none')
     if modality not in MODALITIES:
         return f'expected Modality {", ".join(MODALITIES)}, got {modality}'
-    if 'PixelData' not in dataset:
+    if not dataset.get('PixelData'):
         return 'expected an image, got no pixel data'
     photometric = str(dataset.get('PhotometricInterpretation') or 'none')
     if photometric not in GREY or int(dataset.get('SamplesPerPixel') or 1) != 1:

@@ -94,6 +94,29 @@ def test_a_voi_table_is_applied_to_a_radiograph_for_display():
     assert correlation(result.image.line_integrals, TRUTH) > 0.99
 
 
+@pytest.mark.parametrize('name', ['ModalityLUTSequence', 'VOILUTSequence'])
+@pytest.mark.parametrize('descriptor, data, vr', [
+    (None, b'\0' * 8192, 'OW'), ([4096, 0, 16], None, 'OW'), ([4096, 0, 16], b'', 'OW'),
+    ([4096, 0], b'\0' * 8192, 'OW'), ([4096, 0, 16], b'\0' * 100, 'OW'),
+    ([4096, 0, 16], [1, 2, 3], 'US'), ([4096, 0, 0], b'\0' * 8192, 'OW')])
+def test_a_table_that_is_incomplete_is_named(name, descriptor, data, vr):
+    lut = Dataset()
+    if descriptor is not None:
+        lut.add_new('LUTDescriptor', 'US', descriptor)
+    if data is not None:
+        lut.add_new('LUTData', vr, data)
+    with pytest.raises(ValueError, match=f'expected {name} with a LUTDescriptor of three'):
+        found(dataset(counts(), 'CR', **{name: [lut]}))
+
+
+@pytest.mark.parametrize('width, function', [
+    (0, 'LINEAR'), (0.5, 'LINEAR'), (-3, 'LINEAR_EXACT'), (0, 'LINEAR_EXACT'), (0, 'SIGMOID')])
+def test_a_window_without_width_is_refused(width, function):
+    with pytest.raises(ValueError, match=f'expected a WindowWidth .* got {width:g} and 2048'):
+        found(dataset(counts(), 'CR', WindowCenter=2048, WindowWidth=width,
+                      VOILUTFunction=function))
+
+
 def test_rescaled_values_are_taken_from_their_lowest():
     result = found(dataset(counts(), PixelIntensityRelationship='LIN', RescaleSlope=0.5,
                            RescaleIntercept=-100, RescaleType='US'))

@@ -54,6 +54,7 @@ def test_baseline_jpeg_gives_nearly_the_same_pixels(tmp_path):
     ({'Modality': 'CT'}, 'expected Modality XA, RF, CR, DX, got CT'),
     ({'Modality': None}, 'got none'),
     ({'PixelData': None}, 'expected an image, got no pixel data'),
+    ({'PixelData': b''}, 'expected an image, got no pixel data'),
     ({'PhotometricInterpretation': 'RGB'}, 'expected a grey image'),
     ({'BurnedInAnnotation': 'YES'}, 'got BurnedInAnnotation YES'),
     ({'BitsStored': 7}, 'expected 8 to 16 bits stored, got 7')])
