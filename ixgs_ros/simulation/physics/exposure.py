@@ -104,7 +104,7 @@ def detect(light: np.ndarray, physics: Physics, pitch: float,
     air = target / panel.measured_mean(light)
     counts = panel.quantum_noise(light * np.float32(air), physics.swank, rng)
     counts = blur.panel_blur(counts, physics.panel_mtf)
-    counts += np.float32(physics.electronic * 1e3 * pitch) * panel.normal(counts.shape, rng)
+    counts = panel.electronic_noise(counts, physics.electronic * 1e3 * pitch, rng)
     counts = panel.calibration_residual(counts, physics.gain_residual, physics.line_residual,
                                         physics.offset_residual * target, rng)
     defective = panel.draw_defects(light.shape, physics.dead_pixels, physics.dead_lines, rng)

@@ -54,6 +54,17 @@ def quantum_noise(photons: np.ndarray, swank: float, rng: np.random.Generator) -
     return noise
 
 
+def electronic_noise(counts: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the counts (H, W) with white noise that does not depend on them.
+
+    Args:
+        counts: (H, W).
+        sigma: standard deviation in a pixel, counts.
+        rng: draws the noise.
+    """
+    return counts + np.float32(sigma) * normal(counts.shape, rng)
+
+
 def calibration_residual(counts: np.ndarray, gain: float, line: float, offset: float,
                          rng: np.random.Generator) -> np.ndarray:
     """Return the counts (H, W) under the errors that the panel's calibration leaves.

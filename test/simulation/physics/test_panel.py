@@ -7,6 +7,7 @@ from ixgs_ros.simulation.physics.blur import panel_blur
 from ixgs_ros.simulation.physics.panel import (
     calibration_residual,
     draw_defects,
+    electronic_noise,
     measured_mean,
     normal,
     quantum_noise,
@@ -42,12 +43,37 @@ def test_variance_is_the_mean_over_swank(photons, rng):
     assert counts.var() == pytest.approx(photons / 0.8, rel=0.05)
 
 
-def test_blur_after_the_photons_makes_noise_smaller_and_correlated(rng):
-    counts = quantum_noise(np.full(SIZE, 1000.0, np.float32), 1.0, rng)
-    blurred = panel_blur(counts, 0.4)
-    assert abs(neighbours_correlation(counts)) < 0.02
-    assert neighbours_correlation(blurred) > 0.2
-    assert blurred.var() < 0.7 * counts.var()
+def noise_power(noise):
+    """Return the noise power (H = W) near frequency 0 and at the Nyquist frequency of rows."""
+    power = np.abs(np.fft.fft2(noise - noise.mean())) ** 2 / noise.size
+    middle = len(noise) // 2
+    near_zero = power[0:6, 0:6].ravel()[1:].mean()
+    return near_zero, power[middle - 3:middle + 4, 0:4].mean()
+
+
+def test_the_noise_power_of_photons_falls_with_the_square_of_the_panels_transfer(rng):
+    """White before the panel's blur; after it, as it was at low and MTF² at Nyquist frequency."""
+    mtf, photons = 0.4, 1000.0
+    fields = [quantum_noise(np.full((128, 128), photons, np.float32), 1.0, rng)
+              for _ in range(30)]
+    white = np.mean([noise_power(field) for field in fields], axis=0)
+    blurred = np.mean([noise_power(panel_blur(field, mtf)) for field in fields], axis=0)
+    assert white == pytest.approx([photons, photons], rel=0.1)
+    assert blurred == pytest.approx([photons, mtf ** 2 * photons], rel=0.1)
+    side = (1.0 - mtf) / 4.0                        # of the taps (side, 1 - 2 side, side)
+    middle = 1.0 - 2.0 * side
+    squares = middle ** 2 + 2.0 * side ** 2
+    found = panel_blur(fields[0], mtf)
+    assert found.var() / fields[0].var() == pytest.approx(squares ** 2, rel=0.1)
+    assert neighbours_correlation(found) == pytest.approx(2.0 * side * middle / squares, abs=0.05)
+
+
+def test_electronic_noise_is_white_and_the_same_for_any_signal(rng):
+    for level in (0.0, 1e4):
+        noise = electronic_noise(np.full(SIZE, level, np.float32), 7.0, rng) - level
+        assert noise.std() == pytest.approx(7.0, rel=0.03)
+        assert noise.mean() == pytest.approx(0.0, abs=0.2)
+        assert abs(neighbours_correlation(noise)) < 0.02
 
 
 def test_calibration_leaves_pixels_columns_and_an_offset(rng):
