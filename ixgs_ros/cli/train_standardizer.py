@@ -2,7 +2,8 @@
 
 Shots are exposed anew at every step with physics drawn at random; a source that is excluded is
 not trained on and is what the figures at the end are of. The weights go to FILE, the state to
-FILE.checkpoint (for --resume), pictures of samples beside it.
+FILE.checkpoint (for --resume), pictures of samples beside it (with --evaluate: into the current
+folder).
 
 Pairs of one's own: DIR/real holds shots (.npy line integrals, .png counts, .dcm), DIR/pairs.json
 says what their pixels are. What a shot is to become is the image of its name in DIR/drr; where
@@ -59,8 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train or evaluate."""
-    if args.threads < 1:
-        raise CliError(f'--threads {args.threads}: expected at least 1')
+    for name, least in (('threads', 1), ('seed', 0), ('views', 1)):
+        if getattr(args, name) < least:
+            raise CliError(f'--{name} {getattr(args, name)}: expected at least {least}')
     if (args.out is None) == (args.evaluate is None):
         raise CliError('expected either --out FILE to train or --evaluate FILE')
     import torch
@@ -184,7 +186,8 @@ def report(network: Any, data: Any, args: argparse.Namespace) -> None:
     from ixgs_ros.standardization.physics_bone import physics_bone
     methods = {'network': bone_by(network),
                'physics': lambda shot: physics_bone(shot.line_integrals, shot.mask)}
-    path = args.out or args.evaluate
+    # Weights that are only evaluated may lie where nothing is to be written: the package's own do.
+    path = args.out or Path(args.evaluate.name)
     say(f'{"source":32} {"method":8} relative L1  invented      lost')
     for name, examples in data.by_source.items():
         shots = sample(examples, args.views, args.seed)

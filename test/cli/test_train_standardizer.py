@@ -25,7 +25,7 @@ def pool(tmp_path_factory):
     return folder
 
 
-def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, capsys):
+def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, monkeypatch, capsys):
     from ixgs_ros.standardization.network.inference import BoneNetwork
     out = tmp_path / 'bone.safetensors'
     command = ['train-standardizer', '--pool', str(pool), '--out', str(out), *SMALL]
@@ -38,12 +38,18 @@ def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, capsys):
     shot: MaterialShot = ShotPool(pool)[0]
     mask = np.ones(shot.bone.shape, dtype=bool)
     assert network.standardize(shot.bone, mask, shot.view).bone.shape == shot.bone.shape
+    assert (tmp_path / 'bone_procedural.png').is_file()
     capsys.readouterr()
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    before = set(tmp_path.iterdir())
     assert main(['train-standardizer', '--pool', str(pool), '--evaluate', str(out),
                  '--views', '4']) == 0
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows] == ['source', 'procedural', 'procedural']
-    assert (tmp_path / 'bone_procedural.png').is_file()
+    assert set(tmp_path.iterdir()) == before
+    assert [path.name for path in elsewhere.iterdir()] == ['bone_procedural.png']
 
 
 def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):
@@ -82,6 +88,9 @@ def test_a_licence_that_was_known_is_not_forgotten():
     (['--out', 'x.safetensors', '--steps', '2', '--exclude-source', 'moon'], "got 'moon'"),
     (['--out', 'x.safetensors', '--steps', '2', '--resume'], 'cannot be read'),
     (['--evaluate', 'none.safetensors'], 'no such file'),
+    (['--out', 'x.safetensors', '--steps', '-2', '--minutes', '1'], 'got -2 steps and 60.0 s'),
+    (['--out', 'x.safetensors', '--steps', '2', '--views', '0'], '--views 0: expected at least 1'),
+    (['--out', 'x.safetensors', '--steps', '2', '--seed', '-1'], '--seed -1: expected at least 0'),
     (['--steps', '2'], 'either --out FILE to train or --evaluate FILE'),
 ])
 def test_what_cannot_be_done_is_one_line(pool, tmp_path, monkeypatch, capsys, arguments, words):

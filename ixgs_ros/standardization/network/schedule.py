@@ -35,6 +35,9 @@ class Budget:
         clock: 'wall', or 'cpu': what this process computes, a thread's share of it, which a busy
             machine does not shorten.
         threads: over which the CPU time is shared.
+
+    Raises:
+        ValueError: both are given, none is, or one is negative or no number.
     """
 
     steps: int = 0
@@ -43,7 +46,8 @@ class Budget:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if (self.steps > 0) == (self.seconds > 0.0):
+        possible = self.steps >= 0 and 0.0 <= self.seconds < math.inf
+        if not possible or (self.steps > 0) == (self.seconds > 0.0):
             raise ValueError('expected either a number of steps or a time to train, got '
                              f'{self.steps} steps and {self.seconds} s')
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from conftest import SMALL
 import pytest
 import torch
@@ -100,7 +102,7 @@ def test_the_rate_rises_and_falls():
 def test_a_budget_is_steps_or_time():
     assert Budget(steps=10).progress(5, 1e9) == 0.5
     assert Budget(seconds=10.0).progress(10**9, 5.0) == 0.5
-    for arguments in ((), (3, 3.0)):
+    for arguments in ((), (3, 3.0), (-3, 3.0), (3, -3.0), (3, math.nan), (0, math.inf)):
         with pytest.raises(ValueError, match='either a number of steps or a time'):
             Budget(*arguments)
 
