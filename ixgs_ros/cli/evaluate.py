@@ -62,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     weights = args.weights or SHIPPED
     made = {name: make_arm(name, str(weights)) for name in arms}
     out = make_folder(args.out)
-    rows = Rows(out / 'evaluation.csv')
+    try:
+        rows = Rows(out / 'evaluation.csv')
+    except ValueError as error:
+        raise CliError(f'--out: {error}') from error
     for source in args.ct:
         asked = {}
         for seed in args.seed:
@@ -127,6 +130,8 @@ def _check(args: argparse.Namespace) -> list[str]:
     for number in args.views:
         if not 2 <= number <= MOST_VIEWS:
             raise CliError(f'--views {number}: expected 2 to {MOST_VIEWS}')
+    if min(args.seed) < 0:
+        raise CliError(f'--seed {min(args.seed)}: expected at least 0')
     if not 0 < args.seconds < float('inf'):
         raise CliError(f'--seconds {args.seconds:g}: expected more than 0 CPU seconds')
     if args.detector < 32:

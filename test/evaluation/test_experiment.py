@@ -126,11 +126,20 @@ def test_the_truth_is_bone_about_the_spinal_canal(patient):
     (['--arms', 'best'], '--arms best: expected some of raw, physics_bone, network, ideal'),
     (['--weights', '/none.safetensors'], '--weights /none.safetensors: there is no such file'),
     (['--ct', '/none.nii'], '--ct: /none.nii: there is no such file'),
+    (['--seed', '0', '-1'], '--seed -1: expected at least 0'),
     (['--detector', '8'], '--detector 8: expected at least 32 pixels')])
 def test_a_call_that_cannot_be_is_one_line(arguments, said, tmp_path, capsys):
     assert command.main(['evaluate', '--ct', 'phantom', '--out', str(tmp_path), *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count('\n') == 1
+
+
+def test_a_table_that_is_another_is_named(tmp_path, capsys):
+    (tmp_path / 'evaluation.csv').write_text('colour,size\nred,2\n')
+    assert command.main(['evaluate', '--ct', 'phantom', '--out', str(tmp_path), '--arms',
+                         'raw']) == 2
+    error = capsys.readouterr().err
+    assert 'evaluation.csv: expected a column ct' in error and error.count('\n') == 1
 
 
 def test_our_simulator_shoots_the_same_body_from_the_same_place(patient, series):
