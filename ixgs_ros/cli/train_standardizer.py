@@ -75,14 +75,15 @@ def run(args: argparse.Namespace) -> int:
     start = load_start(args, values)
     config = build(TrainingConfig, values)
     data = open_data(args)
-    if args.evaluate is None:
-        train(args, config, data, start)
-        return ExitCode.DONE
+    from ixgs_ros.simulation.shot_pool import PoolError
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import WeightsError
     try:
-        report(BoneNetwork.load(args.evaluate), data, args)
-    except WeightsError as error:
+        if args.evaluate is None:
+            train(args, config, data, start)
+        else:
+            report(BoneNetwork.load(args.evaluate), data, args)
+    except (PoolError, WeightsError) as error:
         raise CliError(str(error)) from error
     return ExitCode.DONE
 

@@ -77,6 +77,8 @@ def make_pairs(folder: Path, settings: PairSettings, done: Callable[[int], None]
         CtError: a source cannot be used.
     """
     index = _index(folder, settings)
+    # A body whose file was lost is made again, the same as it was.
+    index['bodies'] = [entry for entry in index['bodies'] if (folder / entry['file']).is_file()]
     have = {entry['body'] for entry in index['bodies']}
     missing = [number for number in range(settings.bodies) if number not in have]
     sources = open_sources(settings.sources) if missing else []

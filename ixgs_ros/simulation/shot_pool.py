@@ -10,6 +10,7 @@ from functools import lru_cache
 import json
 import os
 from pathlib import Path
+import zipfile
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class ShotPool:
         folder: where the pool is; it may still be growing, and is read as it is now.
 
     Raises:
-        PoolError: there is no pool, or it is of another format.
+        PoolError: there is no pool, or it is of another format; when a shot is read, also if the
+            file of its body is missing or damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -73,10 +75,16 @@ class ShotPool:
 
     def _read(self, name: str) -> tuple[list[View], np.ndarray, np.ndarray]:
         """Return a body's views, areas (n, 4, H, W) and bone (n, H, W), float16."""
-        with np.load(self.folder / name) as data:
-            areas, bone = data['areas'], data['bone']
-            views = [View(k, RigidTransform(pose[:3, :3], pose[:3, 3]), *bone.shape[1:])
-                     for k, pose in zip(data['k'], data['reference_from_source'], strict=True)]
+        try:
+            with np.load(self.folder / name) as data:
+                areas, bone = data['areas'], data['bone']
+                views = [View(k, RigidTransform(pose[:3, :3], pose[:3, 3]), *bone.shape[1:])
+                         for k, pose in zip(data['k'], data['reference_from_source'],
+                                            strict=True)]
+        except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile) as error:
+            raise PoolError(f'{self.folder / name}: expected the shots of a body, got a file that '
+                            f'is missing or damaged ({error}); without it, ./ixgs make-pairs '
+                            'with the settings of the pool makes it again') from error
         return views, areas, bone
 
 
@@ -93,6 +101,9 @@ def read_index(folder: Path) -> dict:
                         f'{error}') from error
     if not isinstance(index, dict) or index.get('format') != FORMAT:
         raise PoolError(f'{folder / INDEX}: expected format {FORMAT}')
+    if not isinstance(index.get('bodies'), list) or not isinstance(index.get('views'), int):
+        raise PoolError(f'{folder / INDEX}: expected a list of bodies and the number of views, '
+                        f'got {sorted(index)} only')
     return index
 
 

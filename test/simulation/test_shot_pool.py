@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -55,6 +56,9 @@ def test_a_body_depends_on_seed_and_number_only(pool, tmp_path):
     make_pairs(again, PairSettings(('box.npz', 'procedural'), 1, 2, 24, 5), lambda done: None)
     assert make_pairs(again, SETTINGS, lambda done: None) == 2
     assert make_pairs(again, SETTINGS, lambda done: None) == 0
+    (again / ShotPool(again).index['bodies'][1]['file']).unlink()
+    assert make_pairs(again, SETTINGS, lambda done: None) == 1
+    assert len(ShotPool(again)) == 6
     for a, b in zip(ShotPool(folder), ShotPool(again), strict=True):
         assert np.array_equal(a.areas, b.areas) and np.array_equal(a.bone, b.bone)
         assert np.array_equal(a.view.packed(), b.view.packed())
@@ -82,11 +86,31 @@ def test_other_settings_are_refused(pool):
         make_pairs(folder, PairSettings(('box.npz', 'procedural'), 3, 2, 32, 5), lambda done: None)
 
 
+def test_a_body_that_is_damaged_or_lost_is_named(pool, tmp_path, capsys):
+    folder = tmp_path / 'broken'
+    shutil.copytree(pool[0], folder)
+    path = folder / ShotPool(folder).index['bodies'][0]['file']
+    whole = path.read_bytes()
+    for content in (whole[:len(whole) // 2], b'junk', b'', None):
+        path.unlink() if content is None else path.write_bytes(content)
+        with pytest.raises(PoolError, match='missing or damaged'):
+            ShotPool(folder)[0]
+    call = ['train-standardizer', '--pool', str(folder), '--out', str(tmp_path / 'w.safetensors'),
+            '--steps', '20', '--set', 'network.channels=4', '--set', 'network.levels=2', '--set',
+            'tile=16', '--set', 'batch=8']
+    assert main(call) == 2
+    error = capsys.readouterr().err
+    assert f'{path}: expected the shots of a body' in error and error.count('\n') == 1
+
+
 def test_what_is_no_pool(tmp_path, capsys):
     with pytest.raises(PoolError, match='make-pairs'):
         ShotPool(tmp_path)
     (tmp_path / 'index.json').write_text(json.dumps({'format': 99}))
     with pytest.raises(PoolError, match='expected format 1'):
+        ShotPool(tmp_path)
+    (tmp_path / 'index.json').write_text(json.dumps({'format': 1, 'views': 2}))
+    with pytest.raises(PoolError, match='expected a list of bodies and the number of views'):
         ShotPool(tmp_path)
     (tmp_path / 'full').mkdir()
     (tmp_path / 'full' / 'letter.txt').write_text('mine')
