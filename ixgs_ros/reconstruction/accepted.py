@@ -141,10 +141,14 @@ class Accepted:
                            f'{shot_id}')
         del self.fits[shot_id]
         self.shots = [shot for shot in self.shots if shot.id != shot_id]
-        for fit in self.fits.values():
-            fit.correction, fit.aside = Correction(), False
         if self._automatic:
             self.region = self._first_region()
+        hint = checks.depth_hint(self.shots)
+        for number, shot in enumerate(self.shots, 1):
+            verdict = checks.acceptance(shot, number, self.region, Correction(),
+                                        self._config.volume.spacing, hint)
+            self.fits[shot.id] = ShotFit(shot.id, verdict,
+                                         agreement=self.fits[shot.id].agreement)
 
     def report(self, solution: Solution) -> None:
         """Bring what is said of each shot up to date."""

@@ -227,6 +227,22 @@ def test_a_removal_moves_an_automatic_region_back():
     assert others.views == 1 and others.region is None and len(others.model) == 0
 
 
+def test_a_removal_leaves_nothing_said_of_the_others_that_the_model_without_does_not_say():
+    """Here none is left: the others look the same way, and so show no region."""
+    same_way = [CARM.view(CArmAngles(isocentre=np.array([0.002 * k, 0, 0.001 * k])))
+                for k in range(4)]
+    model = Reconstructor(configure(region__size=(0.0, 0.0, 0.0)))
+    for shot in take(BODY, [*same_way, VIEWS[0]], offsets=[0.1, -0.1, 0.05, 0.0, 0.1]):
+        model.add_shot(shot)
+    model.refine(40)
+    assert abs(model.fits[1].exposure_offset) > 0.03 and model.fits[1].residual > 0
+    model.remove_shot(5)
+    assert model.region is None and model.gaussians == 0
+    for number, fit in enumerate(model.fits.values(), 1):
+        assert (fit.exposure_offset, fit.scale) == (0.0, 1.0) and np.isnan(fit.residual)
+        assert fit.verdict.message.startswith(f'view {number}; all 4 look the same way')
+
+
 def test_a_moved_region_keeps_what_is_known():
     """At once it is better than a start from nothing in the same box."""
     center, size = (0.01, 0.0, 0.0), (0.14, 0.14, 0.14)
