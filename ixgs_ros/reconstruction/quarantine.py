@@ -29,7 +29,7 @@ class Quarantine:
         self._tried: dict[int, int] = {}
 
     def forget(self) -> None:
-        """Let every view be tried again: the shots are others."""
+        """Let every view be tried again: the shots are others, or the region is another."""
         self._tried.clear()
 
     def suspect(self, solution: Solution) -> tuple[int, bool] | None:
@@ -55,8 +55,11 @@ class Quarantine:
         region, others = solution.region, solution.used.copy()
         others[view] = False
         if not clear:
-            self._tried[self._shots.shots[view].id] = self._shots.views
-            if not (yield from self._is_wrong(solution, others)):
+            shot_id, views = self._shots.shots[view].id, self._shots.views
+            wrong = yield from self._is_wrong(solution, others)
+            # Only now: a trial that is dropped half-way has acquitted nobody.
+            self._tried[shot_id] = views
+            if not wrong:
                 return None
         fresh = yield from self._starts.of(region, others)
         yield from self._starts.catch_up(fresh)

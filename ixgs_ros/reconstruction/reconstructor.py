@@ -129,6 +129,7 @@ class Reconstructor:
             overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
         self._shots.set_region(region)
+        self._course.quarantine.forget()
         self._course.revision += 1
         self._course.begin(prior)
 

@@ -13,6 +13,7 @@ from ixgs_ros.reconstruction import outliers, Reconstructor, trial
 from ixgs_ros.reconstruction.work import finish
 from ixgs_ros.simulation.perturbations import draw_jitter, JitterConfig, motion_about
 from ixgs_ros.verdict import Code, Refusal
+from ixgs_ros.volume.grid import Region
 
 BALLS = [*BODY, ((0.035, 0.03, -0.035), 0.008, 25.0), ((-0.02, -0.035, 0.03), 0.006, 30.0),
          ((0.01, 0.04, 0.02), 0.007, 25.0)]
@@ -141,6 +142,21 @@ def test_quarantine_outlives_a_checkpoint():
     assert 'nan' not in resumed.fits[shots[WRONG].id].verdict.message
     resumed.refine(100)
     assert codes(resumed)[shots[WRONG].id] is Code.QUARANTINED
+
+
+def test_a_trial_that_a_new_region_ends_half_way_acquits_nobody():
+    shots = shots_of(BALLS, 6, 3, 1.0)
+    shots[WRONG] = misplaced(shots[WRONG])
+    model = Reconstructor(configure())
+    model.add_shots(shots)
+    steps = -1
+    while model.steps > steps:   # a piece of the trial is no step
+        steps = model.steps
+        model.advance()
+    assert outliers.suspect(model._solution.misfits, model._solution.used) == (WRONG, False)
+    model.set_region(Region(np.zeros(3), np.full(3, 0.158)))
+    model.refine(100)
+    assert codes(model)[shots[WRONG].id] is Code.QUARANTINED and model.views == 5
 
 
 def test_the_figures_decide_by_a_robust_scale():
