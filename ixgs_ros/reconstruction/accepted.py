@@ -69,6 +69,11 @@ class Accepted:
         return np.array([not self.fits[shot.id].aside for shot in self.shots], dtype=bool)
 
     @property
+    def taking_part(self) -> list[Shot]:
+        """The shots that are not in quarantine."""
+        return [shot for shot in self.shots if not self.fits[shot.id].aside]
+
+    @property
     def views(self) -> int:
         """How many take part."""
         return int(self.used.sum())

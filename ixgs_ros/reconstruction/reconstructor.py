@@ -122,7 +122,7 @@ class Reconstructor:
         """
         build(ReconstructionConfig, {'region.center': region.center.tolist(),
                                      'region.size': region.size.tolist()})
-        shots = self._shots.shots
+        shots = self._shots.taking_part
         checks.require_seen(shots, region, min(LEAST_VIEWS, len(shots)))
         prior = None
         if self._solution is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reconstruction_scene import BODY, CARM, configure, rms, take, WIDE_BODY
 
-from ixgs_ros.geometry.orbits import random_stations
+from ixgs_ros.geometry.orbits import CArmAngles, random_stations, random_views
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction import outliers, Reconstructor, trial
@@ -157,6 +157,21 @@ def test_a_trial_that_a_new_region_ends_half_way_acquits_nobody():
     model.set_region(Region(np.zeros(3), np.full(3, 0.158)))
     model.refine(100)
     assert codes(model)[shots[WRONG].id] is Code.QUARANTINED and model.views == 5
+
+
+def test_shots_in_quarantine_do_not_make_another_region():
+    """Of the two that show it, the model does not believe one."""
+    aside = take(BODY, [CARM.view(CArmAngles(lao=0.5 * k, isocentre=np.array([0, 0, 0.12])))
+                        for k in range(2)])
+    centred = take(BODY, random_views(4, 3, CARM), first_id=3)
+    model = Reconstructor(configure())
+    model.add_shots([*aside, *centred])
+    elsewhere = Region([0, 0, 0.19], [0.03, 0.03, 0.03])
+    model.fits[1].aside = True
+    with pytest.raises(ValueError, match='1 of 5 shots show the region'):
+        model.set_region(elsewhere)
+    model.fits[1].aside = False
+    model.set_region(elsewhere)
 
 
 def test_the_figures_decide_by_a_robust_scale():
