@@ -214,10 +214,15 @@ class Reconstructor:
         return found, [m.view for m in used]
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return shots and model as arrays, see `state`; of a start under way there is nothing."""
+        """Return shots and model as arrays, see `state`; of a start under way there is nothing.
+
+        A pass over the poses that is half done is done again by who goes on from it.
+        """
+        self.bring_up_to_date()
         schedule = self._course.schedule
         newest = -1 if schedule.newest is None else schedule.newest
-        numbers = [self.revision, self.steps, schedule.number, schedule.next_views,
+        next_views = schedule.number if schedule.unaligned else schedule.next_views
+        numbers = [self.revision, self.steps, schedule.number, next_views,
                    self._course.starts.views, newest, schedule.known]
         arrays = {'schema': np.asarray(state.SCHEMA), 'numbers': np.asarray(numbers)}
         arrays |= self._shots.arrays()

@@ -113,11 +113,11 @@ class Solution:
         return solution
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the model, the exposures and the held-out residuals as arrays."""
+        """Return the model, the exposures and what they leave of the views as arrays."""
         return {**model_arrays(self.body.fine, 'fine/'), **model_arrays(self.body.shell, 'shell/'),
                 'offsets': self.exposures.offsets.copy(), 'scales': self.exposures.scales.copy(),
                 'held_out': self.held_out.copy(), 'misfits': self.misfits.copy(),
-                'noise': np.array(self.noise)}
+                'noise': np.array(self.noise), 'founded': np.asarray(self.founded)}
 
     @staticmethod
     def restored(projector: Projector, measurements: list[Measurement], region: Region,
@@ -145,7 +145,7 @@ class Solution:
             measurements = [weighted(m, noise) for m in measurements]
         _, shell = finish(density.majorisers(projector, body, measurements))
         solution = Solution(projector, body, measurements, exposures, region, config, shell, used)
-        solution.noise = noise
+        solution.noise, solution.founded = noise, int(arrays['founded'])
         solution.held_out = arrays['held_out'].copy()
         solution.misfits = arrays['misfits'].copy()
         return solution

@@ -17,7 +17,7 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.correction import Correction
 from ixgs_ros.shot import Shot
 
-SCHEMA = 7
+SCHEMA = 8
 # Numbers of a correction: rotation, translation, K, covariance of the pose.
 CORRECTION = 9 + 3 + 4 + 36
 

@@ -144,6 +144,16 @@ def test_quarantine_outlives_a_checkpoint():
     assert codes(resumed)[shots[WRONG].id] is Code.QUARANTINED
 
 
+def test_a_view_that_no_start_has_seen_is_not_set_aside_by_figures_after_a_checkpoint_either():
+    shots = shots_of(BALLS, 7, 3)
+    model = Reconstructor(configure())
+    model.add_shots(shots[:6])
+    model.add_shot(shots[6])
+    model._solution.misfits[6] = 1.0   # stands out clearly
+    for one in (model, Reconstructor.from_state(configure(), model.state())):
+        assert one._course.quarantine.suspect(one._solution) == (6, False)
+
+
 def test_a_trial_that_a_new_region_ends_half_way_acquits_nobody():
     shots = shots_of(BALLS, 6, 3, 1.0)
     shots[WRONG] = misplaced(shots[WRONG])

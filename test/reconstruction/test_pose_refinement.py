@@ -160,6 +160,20 @@ def test_corrections_outlive_a_checkpoint(refined):
     np.testing.assert_array_equal(resumed.volume(), refined.volume())
 
 
+def test_a_checkpoint_amid_a_pass_over_the_poses_holds_those_found_and_finds_the_others():
+    model = reconstruct(jittered()[:8], 0, **KNOWN)
+    while not model.fits[8].correction_distance:   # fitted first, said after a pass of steps
+        model.advance()
+        model.bring_up_to_date()
+    found = [fit.correction_distance > 0 for fit in model.fits.values()]
+    assert not all(found)
+    resumed = Reconstructor.from_state(model.config, model.state())
+    assert [fit.correction_distance > 0 for fit in resumed.fits.values()] == found
+    resumed.refine(8)
+    resumed.bring_up_to_date()
+    assert all(fit.correction_distance > 0 for fit in resumed.fits.values())
+
+
 def test_a_new_start_keeps_what_was_known_of_the_poses(refined):
     """Their fit to the new model comes some steps later."""
     model = Reconstructor.from_state(refined.config, refined.state())
