@@ -29,6 +29,9 @@ NAMES = {
 # either side; what was positive in all of them stays so: at least half of the least.
 INNER, WIDER = 0.998, 0.25
 LEAST_PIXELS = 64
+# An image this many times as wide as the widest of the training has a wrong K, and scaled to it
+# it might ask for more memory than there is.
+TOO_WIDE = 4.0
 
 
 def statistics(scaled: Scaled) -> dict[str, float]:
@@ -87,11 +90,24 @@ class Domain:
             found = statistics(scaled)
         except ValueError as error:
             return str(error)
-        for name, (low, high) in self.ranges.items():
-            if not low <= found[name] <= high:
-                return (f'{NAMES[name]} is {found[name]:.3g}; expected {low:.3g} to {high:.3g}, '
-                        'as in the images that the network was trained on')
-        return ''
+        return next(filter(None, (self._outside(name, found[name]) for name in self.ranges)), '')
+
+    def too_wide(self, shape: tuple[int, int]) -> str:
+        """Return why an image is too wide to be scaled at all; empty if it is not.
+
+        Args:
+            shape: rows and columns that it would have at the network's pixel size.
+        """
+        if max(shape) <= TOO_WIDE * self.ranges.get('width', (0.0, np.inf))[1]:
+            return ''
+        return self._outside('width', float(max(shape))) + '; is the focal length of K in pixels?'
+
+    def _outside(self, name: str, value: float) -> str:
+        low, high = self.ranges[name]
+        if low <= value <= high:
+            return ''
+        return (f'{NAMES[name]} is {value:.3g}; expected {low:.3g} to {high:.3g}, as in the '
+                'images that the network was trained on')
 
 
 def _is_range(limits: Any) -> bool:

@@ -11,7 +11,13 @@ import torch
 
 from ixgs_ros.geometry.view import View
 from ixgs_ros.standardization.network import SHIPPED
-from ixgs_ros.standardization.network.inputs import channels_of, padded, scale_to_network, Scaled
+from ixgs_ros.standardization.network.inputs import (
+    channels_of,
+    padded,
+    scale_to_network,
+    Scaled,
+    scaled_shape,
+)
 from ixgs_ros.standardization.network.weights import load_weights, Weights
 
 # Below this line integral there is no body to speak of and no share is taken.
@@ -74,8 +80,12 @@ class BoneNetwork:
         if line_integrals.shape != shape or mask.shape != shape:
             raise ValueError(f'expected line integrals and mask of shape {shape} as the view, got '
                              f'{line_integrals.shape} and {mask.shape}')
-        scaled = scale_to_network(line_integrals, mask, float(view.intrinsics[:2].mean()),
-                                  self.config)
+        focal = float(view.intrinsics[:2].mean())
+        reason = self.weights.domain.too_wide(scaled_shape(shape, focal, self.config))
+        if reason:
+            nothing = np.zeros(shape, dtype=np.float32)
+            return Standardized(nothing, nothing, reason)
+        scaled = scale_to_network(line_integrals, mask, focal, self.config)
         share, presence = self._infer(scaled)
         bone = np.maximum(line_integrals, 0.0) * _enlarged(share, shape)
         confidence = _enlarged(certainty(presence, self.weights.gate), shape)

@@ -7,6 +7,7 @@ from ellipsoids import exposed
 import numpy as np
 import pytest
 
+from ixgs_ros.geometry import RigidTransform, View
 from ixgs_ros.standardization.network.dataset import Example
 from ixgs_ros.standardization.network.finishing import camera_of
 from ixgs_ros.standardization.network.inference import BoneNetwork, certainty
@@ -79,6 +80,17 @@ def test_what_is_no_shot_is_said_to_be_none(network, example):
                          (image + 30.0, 'median'), (20.0 * image, 'expected')):
         assert words in network.standardize(wrong, mask, view).reason
     assert 'usable pixels' in network.standardize(image, np.zeros_like(mask), view).reason
+
+
+@pytest.mark.parametrize('focal', [1.02, 1e-3])
+def test_a_focal_length_in_metres_is_refused_and_asks_for_no_memory(network, focal):
+    """Scaled to the network's pixel size such an image would have 10^9 pixels and more."""
+    k = np.array([[focal, 0, 255.5], [0, focal, 255.5], [0, 0, 1]])
+    found = network.standardize(np.ones((512, 512), np.float32), np.ones((512, 512), bool),
+                                View(k, RigidTransform(), 512, 512))
+    assert "width of the image at the network's pixel size" in found.reason
+    assert 'is the focal length of K in pixels?' in found.reason
+    assert not found.bone.any() and not found.confidence.any()
 
 
 def test_a_shot_of_another_size_than_its_view_is_an_error(network, example):
