@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
 from ixgs.msg import Shot as ShotMessage
 from ixgs.msg import ShotReport
 from ixgs_ros.geometry import RigidTransform, View
+from ixgs_ros.nodes.standardizer import StandardizerNode
 from ixgs_ros.parameters import build
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.processes import NodeGroup
@@ -102,3 +106,26 @@ def test_shots_of_both_quantities_are_passed_on_shown_or_refused(ros_domain, tmp
             assert 'no negative variance' in report.message
         node.send(ball(4))   # the stream goes on
         assert node.wait('shots', 2).id == node.wait('attenuation/shots', 2).id == 4
+
+
+@pytest.mark.ros
+def test_weights_that_cannot_be_used_are_said_when_the_node_is_configured(ros, tmp_path):
+    """The reason is in the diagnostics; with weights that can be used, the node starts after all.
+
+    Without a file, with one that is none, and with one whose end was cut off.
+    """
+    good, cut, text = (tmp_path / name for name in ('good', 'cut', 'text'))
+    save_weights(good, Weights(Generator(build(NetworkConfig, {'channels': 4, 'levels': 2})),
+                               Domain({})))
+    cut.write_bytes(good.read_bytes()[:-100])
+    text.write_text('no weights ' * 20)
+    node = ros.add(StandardizerNode(context=ros.context, parameter_overrides=[
+        Parameter('mode', value='network'), Parameter('weights', value='nowhere.safetensors')]))
+    for file, words in (('nowhere.safetensors', 'there is no such file'), (str(text), 'damaged'),
+                        (str(cut), 'damaged')):
+        node.set_parameters([Parameter('weights', value=file)])
+        assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        said = ' '.join(status.message for status in node.diagnostics.message(0).status)
+        assert f'cannot configure: weights: {file}: {words}' in said
+    node.set_parameters([Parameter('weights', value=str(good))])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
