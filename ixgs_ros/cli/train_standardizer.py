@@ -2,7 +2,8 @@
 
 Shots are exposed anew at every step with physics drawn at random; a source that is excluded is
 not trained on and is what the figures at the end are of. The weights go to FILE, the state to
-FILE.checkpoint (for --resume), pictures of samples beside it (with --evaluate: into the current
+FILE.checkpoint (for --resume) with a picture of how far it is, FILE.checkpoint.png, once a
+minute; pictures of samples by source beside it at the end (with --evaluate: into the current
 folder).
 
 Pairs of one's own: DIR/real holds shots (.npy line integrals, .png counts, .dcm), DIR/pairs.json
@@ -144,11 +145,7 @@ def joined_licences(before: dict[str, str], now: dict[str, str]) -> dict[str, st
 
 def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -> None:
     """Train as the arguments ask, and write weights, checkpoint and pictures."""
-    from ixgs_ros.standardization.network.checkpoint import (
-        CheckpointError,
-        load_checkpoint,
-        save_checkpoint,
-    )
+    from ixgs_ros.standardization.network.checkpoint import CheckpointError, load_checkpoint
     from ixgs_ros.standardization.network.finishing import finish
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.log import TrainingLog
@@ -168,8 +165,9 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
         raise CliError(f'--resume: {error}') from error
     except ValueError as error:
         raise CliError(f'cannot train so: {error}') from error
-    trainer.train(budget, TrainingLog(checkpoint, say))
-    save_checkpoint(checkpoint, trainer)
+    log = TrainingLog(checkpoint, say)
+    trainer.train(budget, log)
+    log.save(trainer)
     provenance, licences = data.provenance, data.licences
     if start is not None:
         provenance = {**provenance, 'started_from': start.provenance}

@@ -39,6 +39,7 @@ def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, monkeypatch, ca
     mask = np.ones(shot.bone.shape, dtype=bool)
     assert network.standardize(shot.bone, mask, shot.view).bone.shape == shot.bone.shape
     assert (tmp_path / 'bone_procedural.png').is_file()
+    assert (tmp_path / 'bone.safetensors.checkpoint.png').is_file()
     capsys.readouterr()
     elsewhere = tmp_path / 'elsewhere'
     elsewhere.mkdir()

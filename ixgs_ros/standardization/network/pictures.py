@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import copy
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ixgs_ros.standardization.network.dataset import Example
+from ixgs_ros.standardization.network.domain import Domain
 from ixgs_ros.standardization.network.finishing import camera_of
+from ixgs_ros.standardization.network.generator import Generator
 from ixgs_ros.standardization.network.inference import BoneNetwork
+from ixgs_ros.standardization.network.weights import Weights
 from ixgs_ros.volume.pictures import NOTICE, write_png
 
 EDGE = 256
@@ -32,6 +36,14 @@ def write_samples(path: Path, network: BoneNetwork, examples: Sequence[Example])
     sheet = np.vstack(rows)
     cv2.putText(sheet, NOTICE, (6, sheet.shape[0] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 170, 1)
     write_png(path, sheet)
+
+
+def write_progress(path: Path, generator: Generator, examples: Sequence[Example]) -> None:
+    """Write the same PNG of a network in training, which is left as it is.
+
+    Its domain and its gate are not known yet: no image is refused, and no bone is hidden.
+    """
+    write_samples(path, BoneNetwork(Weights(copy.deepcopy(generator).cpu(), Domain({}))), examples)
 
 
 def _panel(picture: np.ndarray, title: str) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from conftest import SMALL
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +19,8 @@ from ixgs_ros.standardization.network.checkpoint import (
 from ixgs_ros.standardization.network.config import TrainingConfig
 from ixgs_ros.standardization.network.finishing import bone_by, evaluate, sample
 from ixgs_ros.standardization.network.inference import BoneNetwork
+from ixgs_ros.standardization.network.log import SAMPLES, TrainingLog
+from ixgs_ros.standardization.network.pictures import EDGE
 from ixgs_ros.standardization.network.schedule import Budget, one_cycle
 from ixgs_ros.standardization.network.training import Trainer
 
@@ -67,6 +71,23 @@ def test_resumed_is_uninterrupted(adversarial_config, examples, tmp_path):
     assert resumed.step == 4
     resumed.train(Budget(steps=10), lambda trainer, terms: None)
     assert_equal_weights(resumed, trained(adversarial_config, examples, 10))
+
+
+def test_pictures_of_progress_come_with_the_checkpoints(small_config, examples, tmp_path):
+    """They show the same shots and another network each time, and move no draw of the training."""
+    path, trainer, shown = tmp_path / 'a.checkpoint', Trainer(small_config, examples, 5), []
+    log = TrainingLog(path, lambda line: None, save_every=0.0)
+
+    def report(trainer, terms):
+        log(trainer, terms)
+        shown.append(cv2.imread(str(tmp_path / 'a.checkpoint.png'), cv2.IMREAD_GRAYSCALE))
+
+    trainer.train(Budget(steps=20), report)
+    first, last = (picture.reshape(SAMPLES * EDGE, 4, EDGE) for picture in (shown[0], shown[-1]))
+    for column, same in enumerate([True, False, True, False]):
+        assert np.array_equal(first[:, column], last[:, column]) == same
+    assert sorted(file.name for file in tmp_path.iterdir()) == ['a.checkpoint', 'a.checkpoint.png']
+    assert_equal_weights(trainer, trained(small_config, examples, 20))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(small_config, examples, tmp_path):
