@@ -158,7 +158,7 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     try:
         budget = Budget(args.steps, 60.0 * args.minutes, args.clock, args.threads)
         trainer = Trainer(config, data.training, args.seed, args.device,
-                          start and start.generator)
+                          start and start.generator, data.identity)
         if args.resume:
             load_checkpoint(checkpoint, trainer)
     except CheckpointError as error:

@@ -7,6 +7,7 @@ in half precision: 0.05 % of a value, below any noise. docs/contracts.md describ
 from __future__ import annotations
 
 from functools import lru_cache
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -62,6 +63,14 @@ class ShotPool:
     def body(self, i: int) -> int:
         """Return the number of the body of shot ``i``."""
         return int(self._entry(i)['body'])
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the index: of sources, seeds and sizes, not of the shots' bytes.
+
+        Bodies are made from these alone; in which order they were made does not matter.
+        """
+        text = json.dumps({**self.index, 'bodies': self._bodies}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _entry(self, i: int) -> dict:
         if not 0 <= i < len(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from ixgs_ros.cli.main import main
 from ixgs_ros.cli.train_standardizer import joined_licences
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.pair_making import make_pairs, PairSettings
-from ixgs_ros.simulation.shot_pool import ShotPool
+from ixgs_ros.simulation.shot_pool import read_index, ShotPool, write_index
 
 SMALL = ['--set', 'network.focal=108.8', '--set', 'network.levels=2', '--set', 'batch=2',
          '--set', 'network.channels=8', '--set', 'tile=32', '--views', '4']
@@ -51,6 +52,27 @@ def test_a_pool_becomes_weights_that_standardize(pool, tmp_path, monkeypatch, ca
     assert [row.split()[0] for row in rows] == ['source', 'procedural', 'procedural']
     assert set(tmp_path.iterdir()) == before
     assert [path.name for path in elsewhere.iterdir()] == ['bone_procedural.png']
+
+
+def test_another_pool_of_the_same_size_does_not_go_on(pool, tmp_path, capsys):
+    """Nor does another choice of its sources; the same pool in another folder does."""
+    other, moved, named = (tmp_path / name for name in ('other', 'moved', 'named'))
+    make_pairs(other, PairSettings(('procedural',), 2, 2, 32, 1), lambda done: None)
+    for folder in (moved, named):
+        shutil.copytree(pool, folder)
+    index = read_index(named)
+    index['bodies'][1]['source'] = 'specimen'
+    write_index(named, index)
+    command = ['train-standardizer', '--out', str(tmp_path / 'bone.safetensors'), *SMALL]
+    assert main([*command, '--steps', '2', '--pool', str(pool)]) == 0
+    resume = [*command, '--steps', '3', '--resume', '--pool']
+    assert main([*resume, str(moved)]) == 0
+    capsys.readouterr()
+    assert main([*resume, str(other)]) == 2
+    assert 'the same pool or pairs' in capsys.readouterr().err
+    assert main([*resume, str(named)]) == 2
+    assert ("trained with sources = ['procedural'], expected ['procedural', 'specimen']"
+            in capsys.readouterr().err)
 
 
 def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):

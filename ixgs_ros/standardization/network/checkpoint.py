@@ -39,9 +39,13 @@ def load_checkpoint(path: Path, trainer: Trainer) -> None:
         raise CheckpointError(f'{path}: expected a checkpoint of a training, got a file that '
                               f'cannot be read as one ({type(error).__name__})') from error
     for name, value in _identity(trainer).items():
-        if identity.get(name) != value:
-            raise CheckpointError(f'{path}: it was trained with {name} = {identity.get(name)!r}, '
-                                  f'expected {value!r} as now; resume with the same settings')
+        if name not in identity:
+            raise CheckpointError(f'{path}: it does not say with which {name} it was trained, as '
+                                  'a checkpoint of another version; begin anew')
+        if identity[name] != value:
+            raise CheckpointError(f'{path}: it was trained with {name} = {identity[name]!r}, '
+                                  f'expected {value!r} as now; resume with the same settings and '
+                                  'the same pool or pairs')
     for name, part in _parts(trainer).items():
         part.load_state_dict(state['parts'][name])
     trainer.step, trainer.seconds = int(state['step']), float(state['seconds'])
@@ -51,7 +55,7 @@ def _identity(trainer: Trainer) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     values = {name: list(value) if isinstance(value, tuple) else value
               for name, value in flatten(trainer.config).items()}
-    return {**values, 'seed': trainer.seed, 'shots': len(trainer.examples),
+    return {**values, **trainer.data, 'seed': trainer.seed, 'shots': len(trainer.examples),
             'started_from': trainer.started_from}
 
 

@@ -26,7 +26,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+import hashlib
 from itertools import groupby
+import json
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,7 @@ class FolderPairs:
         self._kept = KeptPairs(folder / KEPT)
         ct = self._open_ct(folder)
         self._ct_digest = None if ct is None else ct.digest
+        self._made_from = {entry.name: self._parts(entry) for entry in self._entries}
         self._prepare(ct, progress or _silent)
 
     @property
@@ -118,6 +121,13 @@ class FolderPairs:
         """Sentences on what files do not tell, with the number of shots that each is about."""
         return dict(Counter(text for entry in self._entries if entry.kept
                             for text in self._kept.assumptions(entry.name)))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what the examples are made from, in their order."""
+        parts = [[entry.name, self._made_from[entry.name],
+                  self._settings.optional('focal_px', entry.real.name) if entry.view is None
+                  else entry.view.focal] for entry in self._entries]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def __len__(self) -> int:
         """Return how many pairs there are."""
@@ -159,7 +169,8 @@ class FolderPairs:
 
     def _prepare(self, ct: CtBone | None, progress: Progress) -> None:
         """Make the pairs that are to be kept and are not there, or not as they should be."""
-        keys = {entry.name: self._key(entry) for entry in self._entries if entry.kept}
+        keys = {entry.name: key_of(self._made_from[entry.name])
+                for entry in self._entries if entry.kept}
         stale = [entry for entry in self._entries
                  if entry.kept and not self._kept.holds(entry.name, keys[entry.name])]
         if not stale:
@@ -191,8 +202,8 @@ class FolderPairs:
                              f'{entry.real.name}, got {bone.shape}')
         return Pair(image.line_integrals, image.mask, bone, image.assumptions)
 
-    def _key(self, entry: Entry) -> str:
-        """Return the digest of all that a pair is made from."""
+    def _parts(self, entry: Entry) -> dict[str, Any]:
+        """Return all that a pair is made from, as JSON values; files by their digests."""
         settings, name = self._settings, entry.real.name
         made_from: dict[str, Any] = {
             'real': file_digest(entry.real), 'kind': kind(entry.real), 'frame': entry.frame,
@@ -203,7 +214,7 @@ class FolderPairs:
         else:
             assert entry.view is not None
             made_from |= {'ct': self._ct_digest, 'view': entry.view.description()}
-        return key_of(made_from)
+        return made_from
 
 
 def _rendered(entry: Entry, image: RealImage, ct: CtBone) -> Pair:

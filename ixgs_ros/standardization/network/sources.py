@@ -26,6 +26,7 @@ class TrainingData:
         by_source: all examples by what the figures call them.
         provenance: JSON values by name.
         licences: licence and attribution by source.
+        digest: SHA-256 of what the examples are made from; others of the same number have another.
         notes: sentences on what had to be assumed of the images.
     """
 
@@ -33,7 +34,13 @@ class TrainingData:
     by_source: Mapping[str, Examples]
     provenance: dict[str, Any]
     licences: dict[str, str]
+    digest: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a training to go on, as plain values by name."""
+        return {'sources': sorted(self.provenance['shots']), 'shots_sha256': self.digest}
 
 
 def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
@@ -66,7 +73,8 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
                   if name not in excluded}}
     known = {**LICENCES, **licences}
     return TrainingData(ExposedShots(pool, trained, exposed), by_source, provenance,
-                        {name: known.get(name, 'unknown') for name in provenance['shots']})
+                        {name: known.get(name, 'unknown') for name in provenance['shots']},
+                        pool.digest())
 
 
 def from_pairs(folder: Path, progress: Progress | None = None) -> TrainingData:
@@ -84,7 +92,7 @@ def from_pairs(folder: Path, progress: Progress | None = None) -> TrainingData:
                   for text, count in pairs.assumptions.items())
     return TrainingData(pairs, {'pairs (trained on)': pairs},
                         {'pairs': folder.name, **pairs.provenance}, {'pairs': pairs.licence},
-                        notes)
+                        pairs.digest(), notes)
 
 
 def exposed(shot: MaterialShot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

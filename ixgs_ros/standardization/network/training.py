@@ -9,8 +9,9 @@ ends with the weights of one that was not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import copy
+from typing import Any
 
 import torch
 from torch import nn, Tensor
@@ -37,16 +38,19 @@ class Trainer:
         seed: decides the first weights and every batch.
         device: 'cpu' or 'cuda'.
         start: a network to go on from, of the configuration's kind; None: an untrained one.
+        data: what the examples are, as plain values by name; a checkpoint of others is refused.
     """
 
     def __init__(self, config: TrainingConfig, examples: Examples, seed: int,
-                 device: str = 'cpu', start: Generator | None = None) -> None:
+                 device: str = 'cpu', start: Generator | None = None,
+                 data: Mapping[str, Any] | None = None) -> None:
         if len(examples) == 0:
             raise ValueError('expected at least one shot to train on, got none')
         if config.tile % config.network.multiple:
             raise ValueError(f'expected a tile that is a multiple of {config.network.multiple} '
                              f'px, got {config.tile}')
         self.config, self.examples, self.seed, self.device = config, examples, seed, device
+        self.data = dict(data or {})
         self.step, self.seconds = 0, 0.0
         torch.manual_seed(seed)
         self.generator = Generator(config.network).to(device)

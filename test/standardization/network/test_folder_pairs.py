@@ -42,6 +42,16 @@ def test_counts_and_line_integrals_say_the_same(folder):
     assert png.focal == 800.0
 
 
+def test_other_pairs_of_the_same_number_have_another_digest(folder):
+    first, settings = FolderPairs(folder).digest(), (folder / 'pairs.json').read_text()
+    assert FolderPairs(folder).digest() == first
+    (folder / 'pairs.json').write_text(settings.replace('800', '900'))
+    assert FolderPairs(folder).digest() != first
+    (folder / 'pairs.json').write_text(settings)
+    np.save(folder / 'drr/b.npy', np.ones((4, 6), np.float32))
+    assert FolderPairs(folder).digest() != first
+
+
 def test_the_exposure_is_drawn(folder, monkeypatch):
     monkeypatch.setattr(folder_pairs, 'EXPOSURE_SD', 0.1)
     first, second = (FolderPairs(folder).example(1, np.random.default_rng(seed)).line_integrals

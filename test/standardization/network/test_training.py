@@ -95,6 +95,8 @@ def test_a_checkpoint_of_other_settings_is_refused(small_config, examples, tmp_p
     save_checkpoint(path, trained(small_config, examples, 10, until=1))
     with pytest.raises(CheckpointError, match='seed = 5, expected 6'):
         load_checkpoint(path, Trainer(small_config, examples, 6))
+    with pytest.raises(CheckpointError, match='which shots_sha256 .* another version'):
+        load_checkpoint(path, Trainer(small_config, examples, 5, data={'shots_sha256': 'ab'}))
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match='cannot be read'):
         load_checkpoint(path, Trainer(small_config, examples, 5))
