@@ -47,6 +47,8 @@ CARM = CArm()
 SOMETHING = 6.0
 # One with more is metal (2500 HU).
 METAL = 70.0
+# Fewer voxels of TRUTH_GRID, 1 cm³, are no implant; a chest has some of dense calcium.
+LEAST_METAL = 512
 # So many voxels of TRUTH_GRID around it belong to its blurred edge.
 METAL_EDGE = 2
 _PHOTONS, _JITTER = 1, 2
@@ -195,7 +197,7 @@ def beside_metal(truth: np.ndarray) -> np.ndarray | None:
         truth: (z, y, x) in 1/m on TRUTH_GRID.
     """
     metal = truth > METAL
-    if not metal.any():
+    if metal.sum() < LEAST_METAL:
         return None
     return INSIDE & ~binary_dilation(metal, iterations=METAL_EDGE)
 

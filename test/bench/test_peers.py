@@ -50,10 +50,11 @@ def test_jitter_is_in_the_reported_poses_and_exposure_in_the_images():
 
 def test_beside_metal_is_what_is_inside_and_not_at_it():
     truth = np.where(INSIDE, np.float32(20), np.float32(0))
+    truth[60, 60, 60:80] = 150   # too little for an implant
     assert beside_metal(truth) is None
-    truth[60:64, 60:64, 60:64] = 150
+    truth[60:70, 60:70, 60:70] = 150
     beside = beside_metal(truth)
-    assert not beside[58:66, 61, 61].any() and beside[57, 61, 61] and beside[66, 61, 61]
+    assert not beside[58:72, 65, 65].any() and beside[57, 65, 65] and beside[72, 65, 65]
     assert not beside[~INSIDE].any()
 
 
