@@ -36,6 +36,22 @@ def plate(points: Points, start: Triple, end: Triple, half_thickness: float,
     return stretched * min(1.0, half_thickness / half_height)
 
 
+def box(points: Points, center: np.ndarray, axes: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Return the distance to a box; exact.
+
+    Args:
+        points: where.
+        center: (3,) of the box.
+        axes: (3, 3), rows are unit vectors along its edges.
+        half: (3,) half of its edges.
+    """
+    local = [p - c for p, c in zip(points, center, strict=True)]
+    over = [np.abs(sum(c * a for c, a in zip(local, axis, strict=True))) - h
+            for axis, h in zip(axes, half, strict=True)]
+    outside = np.sqrt(sum(np.maximum(o, 0.0) ** 2 for o in over))
+    return outside + np.minimum(np.maximum(np.maximum(over[0], over[1]), over[2]), 0.0)
+
+
 def ellipsoid(points: Points, center: Triple, radii: Triple) -> np.ndarray:
     """Return the distance to an ellipsoid, along the ray from its centre."""
     local = [p - c for p, c in zip(points, center, strict=True)]

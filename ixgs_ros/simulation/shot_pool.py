@@ -67,7 +67,7 @@ class ShotPool:
     def digest(self) -> str:
         """Return the SHA-256 of the index: of sources, seeds and sizes, not of the shots' bytes.
 
-        Bodies are made from these alone; in which order they were made does not matter.
+        One version makes the same bodies of these; in which order they were made does not matter.
         """
         text = json.dumps({**self.index, 'bodies': self._bodies}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -15,6 +15,7 @@ from ixgs_ros.simulation.shapes import capsule
 
 # kg/m³: Ti-6Al-4V and 316L.
 METAL_DENSITY = {'titanium': 4430.0, 'steel': 8000.0}
+METAL = 3   # of a body's densities
 # A rod, as its two ends (3,) LPS metres and its radius, metres.
 Rod = tuple[np.ndarray, np.ndarray, float]
 
@@ -25,15 +26,13 @@ def with_rods(body: Body, rods: list[Rod]) -> Body:
     A rod thinner than a voxel keeps its mass: its share of a voxel is its share of the area.
     """
     channels = np.concatenate([body.densities, body.bone[None]])
-    full = np.zeros(5, dtype=np.float32)
-    full[3] = METAL_DENSITY[body.metal]
     lower, upper = box_of(body)
     voxel = float(body.spacing[0])
     for start, end, radius in rods:
         # At least so thick that no voxel of its way is missed; the density makes up for it.
         drawn = max(radius, 0.6 * voxel)
-        cut = _box(body, np.minimum(start, end) - drawn - voxel,
-                   np.maximum(start, end) + drawn + voxel)
+        cut = box_between(body, np.minimum(start, end) - drawn - voxel,
+                          np.maximum(start, end) + drawn + voxel)
         if not np.all(np.minimum(start, end) < upper) or not np.all(
                 np.maximum(start, end) > lower):
             continue
@@ -41,9 +40,24 @@ def with_rods(body: Body, rods: list[Rod]) -> Body:
         points = x[:, :, cut[2]], y[:, cut[1]], z[cut[0]]
         distance = capsule(points, tuple(start), tuple(end), drawn)
         share = np.clip(0.5 - distance / voxel, 0.0, 1.0) * (radius / drawn) ** 2
-        part = channels[(slice(None), *cut)]
-        part += share * (full[:, None, None, None] - part)
+        put_metal(channels, cut, share, body.metal)
     return replace(body, densities=channels[:4], bone=channels[4])
+
+
+def put_metal(channels: np.ndarray, cut: tuple[slice, slice, slice], share: np.ndarray,
+              metal: str) -> None:
+    """Let metal take the place of a share of what is there.
+
+    Args:
+        channels: (5, z, y, x) the densities and the bone target of a body; changed.
+        cut: the voxels (z, y, x) where.
+        share: in [0, 1] of each of these voxels.
+        metal: 'titanium' or 'steel'.
+    """
+    full = np.zeros((5, 1, 1, 1), dtype=np.float32)
+    full[METAL] = METAL_DENSITY[metal]
+    part = channels[(slice(None), *cut)]
+    part += share * (full - part)
 
 
 def draw_implants(body: Body, rng: np.random.Generator) -> Body:
@@ -108,7 +122,8 @@ def plate(body: Body, rng: np.random.Generator) -> list[Rod]:
     return rods
 
 
-def _box(body: Body, lower: np.ndarray, upper: np.ndarray) -> tuple[slice, slice, slice]:
+def box_between(body: Body, lower: np.ndarray, upper: np.ndarray
+                ) -> tuple[slice, slice, slice]:
     """Return the voxels (z, y, x) between two corners, LPS metres."""
     x, y, z = (axis.ravel() for axis in points_of(body))
     cuts = [slice(*np.searchsorted(axis, [low, high]))

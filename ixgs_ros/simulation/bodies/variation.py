@@ -7,12 +7,15 @@ import numpy as np
 from ixgs_ros.simulation.bodies import deformation, tissue
 from ixgs_ros.simulation.bodies.fields import bone_points, box_of
 from ixgs_ros.simulation.bodies.implants import draw_implants
+from ixgs_ros.simulation.bodies.retractors import draw_retractor
 from ixgs_ros.simulation.bodies.warping import warped
 from ixgs_ros.simulation.materials import Body
 
 # Mineral of bone against that of the body it is made from: from osteoporotic to young and dense,
 # by our judgement.
 BONE_DENSITY = (0.5, 1.8)
+# Share of the bodies with a retractor.
+RETRACTORS = 0.04
 
 
 def varied_shape(body: Body, rng: np.random.Generator) -> Body:
@@ -50,7 +53,11 @@ def varied_tissue(body: Body, rng: np.random.Generator) -> Body:
             body = tissue.with_gas(body, center, rng.uniform(0.005, 0.025, 3))
     if rng.uniform() < 0.3:
         body = tissue.with_fat(body, rng.uniform(0.005, 0.04))
-    return draw_implants(body, rng) if rng.uniform() < 0.15 else body
+    if rng.uniform() < 0.15:
+        body = draw_implants(body, rng)
+    # Of its own numbers: whatever else is drawn of a body is as it was before there were any.
+    own = rng.spawn(1)[0]
+    return draw_retractor(body, own) if own.uniform() < RETRACTORS else body
 
 
 def _soft_places(body: Body, rng: np.random.Generator, count: int) -> np.ndarray:
