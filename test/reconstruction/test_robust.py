@@ -82,4 +82,6 @@ def test_wires_in_some_shots_cost_little():
         model.add_shots(taken)
         model.refine(240)
         error[name] = rms(model.volume(GRID), BODY)
-    assert error['robust'] - error['none'] < 0.5 * (error['squares'] - error['none'])
+    # The shots with wires are set aside in the end, with weights and without: what they have moved
+    # by then is what differs.
+    assert error['robust'] - error['none'] < 0.75 * (error['squares'] - error['none'])
