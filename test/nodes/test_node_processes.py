@@ -35,17 +35,16 @@ def _alive(pid: int) -> bool:
 
 
 def _shared_memory(pids) -> set[str]:
-    """Return the segments that these processes have open or mapped.
+    """Return the segments that belong to these processes, and their locks.
 
-    Ports are left out: participants of other runs share them.
+    A segment is its whose lock is open there; the segments of others that it talks with, such as
+    the test's own, are only mapped.
     """
-    found: set[str] = set()
+    opened: set[str] = set()
     for pid in pids:
-        for link in Path(f'/proc/{pid}/fd').iterdir():
-            found.add(os.readlink(link))
-        maps = Path(f'/proc/{pid}/maps').read_text()
-        found.update(line.split()[-1] for line in maps.splitlines())
-    return {name for name in found if re.match(r'/dev/shm/fastdds_[0-9a-f]{16}', name)}
+        opened.update(os.readlink(link) for link in Path(f'/proc/{pid}/fd').iterdir())
+    locks = {name for name in opened if re.fullmatch(r'/dev/shm/fastdds_[0-9a-f]{16}_el', name)}
+    return locks | {name.removesuffix('_el') for name in locks}
 
 
 def _listen(station: Station) -> None:
