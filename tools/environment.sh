@@ -106,6 +106,15 @@ ixgs_link_package() {
 print(sysconfig.get_path("purelib"))')/ixgs_ros"
 }
 
+# Keep compiled Python in the environment's folder, whatever the caller's setting: with
+# PYTHONDONTWRITEBYTECODE, as images of containers set it, every process would compile all that it
+# imports, torch's thousand modules among them. The prefix keeps the caller's wish: nothing is written
+# beside the sources. Argument: the folder.
+ixgs_keep_bytecode() {
+  unset PYTHONDONTWRITEBYTECODE
+  export PYTHONPYCACHEPREFIX=${PYTHONPYCACHEPREFIX:-$1/pycache}
+}
+
 # Whether a set is complete and current. Arguments: the root, the environment's folder, the set.
 ixgs_is_current() {
   [ -x "$2/bin/python" ] && [ "$(cat "$2/.ixgs/$3" 2>/dev/null)" = "$(ixgs_digest "$@")" ]
@@ -119,6 +128,8 @@ ixgs_make_set() {
     ixgs_make_venv "$root" "$venv"
   fi
   printf 'installing %s\n' "$set" >"$venv.lock"
+  # Not before: what runs until here must not write into a folder that is not an environment yet.
+  ixgs_keep_bytecode "$venv"
   ixgs_install "$root" "$venv" "$set"
   if [ "$set" = run ] && [ "${IXGS_INTERFACES:-}" != colcon ]; then
     printf 'ixgs: building the messages ...\n' >&2
@@ -146,4 +157,5 @@ ixgs_prepare() {
     ixgs_is_current "$root" "$venv" "$set" || ixgs_make_set "$root" "$venv" "$set"
     exec 9>&-
   done
+  ixgs_keep_bytecode "$venv"
 }

@@ -61,7 +61,8 @@ def test_each_shot_is_passed_on_or_refused_with_its_code(chain):
     assert 0.5 < np.linalg.norm(shot.view.source) < 0.8  # SOD 0.64 m about the region's centre
     for name in ('acquisition', 'standardizer'):
         chain.station.wait(lambda name=name: heaviest.get(f'/carm/{name}'), 5.0, 'diagnostics')
-        assert heaviest[f'/carm/{name}'] < 20.0, f'{name}: {heaviest}'
+        # About 1 ms; a machine in trouble took 21. Compiling or loading would take seconds.
+        assert heaviest[f'/carm/{name}'] < 100.0, f'{name}: {heaviest}'
     pids = chain.pids.values()
     assert set(chain.stop().values()) == {0}
     assert not any(os.path.exists(f'/proc/{pid}') for pid in pids)

@@ -13,7 +13,7 @@ from ixgs_ros.reconstruction import density
 from ixgs_ros.reconstruction.course import Course
 from ixgs_ros.standardization import Standardizer
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 
 
 def test_the_standardizer_reports_a_shot_that_it_fails_at(ros, monkeypatch):

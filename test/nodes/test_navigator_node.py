@@ -19,7 +19,7 @@ from ixgs_ros.ros.messages import header, to_transform_stamped
 from ixgs_ros.ros.volume_message import volume_to_message, VolumeInfo
 from ixgs_ros.volume.grid import VoxelGrid
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 # Odd sizes: the centre of the grid is the centre of voxel (12, 10, 8).
 GRID = VoxelGrid(np.array([0.1, -0.02, 0.05]), np.full(3, 0.002), (25, 21, 17))
 CENTER = GRID.points()[8, 10, 12]

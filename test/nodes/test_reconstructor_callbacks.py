@@ -18,7 +18,7 @@ from ixgs_ros.nodes.reconstructor import ReconstructorNode
 from ixgs_ros.ros import qos
 from ixgs_ros.ros.shot_message import to_shot_message
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 PERIOD_S = 0.002
 LIMIT_S = 0.02
 

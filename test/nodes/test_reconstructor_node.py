@@ -20,7 +20,7 @@ from ixgs_ros.ros.station import Station
 from ixgs_ros.ros.volume_message import message_to_volume
 from ixgs_ros.shot import Shot
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 DEACTIVATE, ACTIVATE = 4, 3
 
 
@@ -55,7 +55,7 @@ def expose_all(stage, shots: int) -> VoxelVolume:
 def test_shots_become_the_balls_and_every_output_tells_of_the_last_shot(fresh):
     expose_all(fresh, 8)
     fresh.refine(1.0)
-    revision = fresh.until('status', lambda status: status.state == 'converged').revision
+    revision = fresh.until('status', lambda status: status.state == 'converged', 200.0).revision
     message = fresh.until('volume', lambda volume: volume.revision == revision)
     volume, grid = message_to_volume(message)
     error = np.abs(volume - balls.truth(grid)).mean()
@@ -168,7 +168,7 @@ def test_a_shot_that_the_model_does_not_explain_is_reported_again_as_quarantined
     assert re.search('median of the others', report.message)
     # It was in the first volume after it came, and is not in those from now on.
     assert report.steady_ns == fresh.report_of(4).steady_ns > 0
-    fresh.until('status', lambda status: status.views == 9 and status.state == 'converged')
+    fresh.until('status', lambda status: status.views == 9 and status.state == 'converged', 200.0)
     assert fresh.until('volume', lambda volume: volume.views == 9)
     colors = {(m.color.r, m.color.g, m.color.b) for m in fresh.last('markers').markers
               if m.ns == 'carm'}

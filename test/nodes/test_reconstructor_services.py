@@ -22,7 +22,7 @@ from ixgs_ros.reconstruction import Reconstructor
 from ixgs_ros.ros.online import fetch_in_slabs
 from ixgs_ros.ros.volume_message import message_to_volume
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 # The patient lies turned by a quarter about z, and 0.1 m to the left of the reference frame.
 LPS = {'lps_from_reference.translation': [0.1, 0.0, 0.0],
        'lps_from_reference.rotation': [0.0, 0.0, 0.5**0.5, 0.5**0.5]}

@@ -18,7 +18,7 @@ from ixgs_ros.ros.shot_message import from_report
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.perturbations import draw_jitter, JitterConfig, motion_about
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.in_process]
 JITTER = JitterConfig(0.5, 0.002)
 PARAMETERS = {**balls.PARAMETERS, 'poses.rotation_sd': 0.009, 'poses.position_sd': 0.002,
               'refine.cpu_share': 1.0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
@@ -40,10 +41,13 @@ def test_a_played_bag_is_recorded_byte_for_byte_and_in_rhythm(bag, tmp_path, ros
             return [data for name, _, _, data in reader.raw_messages() if name == topic]
         for topic in bag.counts():
             assert of(again, topic) == of(bag, topic)
-        stamps = {name: [log for topic, _, log, _ in reader.raw_messages() if topic == '/tf']
+        stamps = {name: np.array([log for topic, _, log, _ in reader.raw_messages()
+                                  if topic == '/tf'])
                   for name, reader in (('first', bag), ('again', again))}
-        wanted = (stamps['first'][-1] - stamps['first'][0]) / 2.0
-        assert abs(stamps['again'][-1] - stamps['again'][0] - wanted) < 0.2e9
+        delays = stamps['again'] - stamps['again'][0]
+        delays = delays - (stamps['first'] - stamps['first'][0]) / 2.0
+        # Against each other: where the machine stalls, the first may be as late as any.
+        assert np.median(np.abs(delays - np.median(delays))) < 0.1e9
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_listening(bag, tmp_path, ros_domain,

@@ -31,6 +31,7 @@ VENV_PYTHON = """#!/bin/bash
 case "$*" in
   *purelib*) echo "$(dirname "$(dirname "$0")")/lib" ;;
   *build_interfaces*) echo messages >>FAKES/calls ;;
+  *bytecode*) echo "$PYTHONPYCACHEPREFIX, ${PYTHONDONTWRITEBYTECODE-unset}" ;;
   *) echo "ran $*" ;;
 esac
 """
@@ -72,13 +73,13 @@ class Machine:
         path.write_text(text.replace('FAKES', str(self.fakes)))
         path.chmod(0o755)
 
-    def begin(self, *words):
-        return subprocess.Popen([str(self.root / 'ixgs'), *words], text=True,
-                                env={'HOME': '/', 'PATH': str(self.bin)}, cwd='/',
+    def begin(self, *words, **variables):
+        return subprocess.Popen([str(self.root / 'ixgs'), *words], text=True, cwd='/',
+                                env={'HOME': '/', 'PATH': str(self.bin), **variables},
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def start(self, *words):
-        process = self.begin(*words)
+    def start(self, *words, **variables):
+        process = self.begin(*words, **variables)
         out, error = process.communicate(timeout=30)
         return process.returncode, out, error
 
@@ -108,6 +109,15 @@ def test_the_first_start_makes_all_and_the_second_nothing(machine):
     code, out, error = machine.start('demo', '--headless')
     assert (code, out, error) == (0, RAN, '')
     assert machine.calls() == []
+
+
+def test_byte_code_is_kept_with_the_environment_also_where_none_is_to_be_written(machine):
+    machine.start('demo')
+    prefix = machine.root / '.venv' / 'pycache'
+    _, out, _ = machine.start('bytecode', PYTHONDONTWRITEBYTECODE='1')
+    assert out == f'{prefix}, unset\n'
+    _, out, _ = machine.start('bytecode', PYTHONPYCACHEPREFIX='/mine')
+    assert out == '/mine, unset\n'
 
 
 @pytest.mark.parametrize('name', ['test', 'bench'])
