@@ -1,7 +1,8 @@
 """``./ixgs bench beyond``: what the network loses where one effect leaves its range of training.
 
 The target: with one effect a tenth of its range beyond the harder end (`physics.at_edge`), all
-others as drawn, bone images lose at most 1 dB. Each effect is measured on the same shots, with the
+others as drawn, bone images lose at most 1 dB. The ranges are those that the weights were trained
+with (`physics` of their provenance). Each effect is measured on the same shots, with the
 same chance: as drawn, with the effect at the harder end of its range, and beyond it. All three are
 judged on the pixels that are usable in each of them.
 
@@ -15,7 +16,7 @@ one in the middle of its range where it was not drawn. Directions have no end an
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 import hashlib
 from pathlib import Path
@@ -31,7 +32,8 @@ from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.materials import body_of
 from ixgs_ros.simulation.pair_making import BEYOND_M, draw_isocentres, draw_view
 from ixgs_ros.simulation.physics import at_edge, draw_physics, expose_shot, Physics
-from ixgs_ros.simulation.physics.settings import ranges
+from ixgs_ros.simulation.physics.own_ranges import changed_ranges
+from ixgs_ros.simulation.physics.settings import Range, ranges
 from ixgs_ros.simulation.sources import load_ct
 from ixgs_ros.standardization.network import SHIPPED
 from ixgs_ros.standardization.network.evaluation import relative_l1
@@ -88,19 +90,21 @@ class Row:
     beyond_refused: float
 
 
-def effects() -> list[str]:
-    """Return the fields of `Physics` that have something beyond the harder end."""
-    return [name for name in ranges() if name not in DIRECTIONS
-            and at_edge(Physics(), name) != at_edge(Physics(), name, 0.0)]
+def effects(within: Mapping[str, Range]) -> list[str]:
+    """Return the fields of `Physics` that have something beyond the harder end of their range."""
+    return [name for name in within if name not in DIRECTIONS
+            and at_edge(Physics(), name, within=within)
+            != at_edge(Physics(), name, 0.0, within)]
 
 
-def three(drawn: Physics, effect: str) -> tuple[Physics, Physics, Physics]:
+def three(drawn: Physics, effect: str,
+          within: Mapping[str, Range]) -> tuple[Physics, Physics, Physics]:
     """Return an exposure as drawn, with an effect at its harder end, and with it beyond."""
     needed = NEEDS.get(effect)
     base = drawn
     if needed is not None and getattr(drawn, needed) == getattr(Physics(), needed):
-        base = replace(drawn, **{needed: ranges()[needed].at(0.5)})
-    return drawn, at_edge(base, effect, 0.0), at_edge(base, effect)
+        base = replace(drawn, **{needed: within[needed].at(0.5)})
+    return (drawn, at_edge(base, effect, 0.0, within), at_edge(base, effect, within=within))
 
 
 def cast_shots(ct: str, count: int, size: int, seed: int) -> list[MaterialShot]:
@@ -113,14 +117,15 @@ def cast_shots(ct: str, count: int, size: int, seed: int) -> list[MaterialShot]:
 
 
 def measured(ct: str, effect: str, shots: Sequence[MaterialShot], method: Method,
-             seed: int) -> Row:
+             seed: int, within: Mapping[str, Range]) -> Row:
     """Return what an effect costs; shots of few common pixels or without bone there are left out.
 
     Raises:
         ValueError: no shot is left.
     """
     found = [figures for number, shot in enumerate(shots)
-             if (figures := _of_shot(shot, effect, method, (seed, number))) is not None]
+             if (figures := _of_shot(shot, effect, method, (seed, number),
+                                        within)) is not None]
     if not found:
         raise ValueError(f'{ct}, {effect}: expected shots with bone in {LEAST_PIXELS} usable '
                          f'pixels, got none among {len(shots)}')
@@ -128,17 +133,17 @@ def measured(ct: str, effect: str, shots: Sequence[MaterialShot], method: Method
     decibel, errors, refused = table.mean(axis=0)
     cost = table[:, 0, 1] - table[:, 0, 2]
     spread = cost.std(ddof=1) if len(cost) > 1 else np.nan
-    _, end, beyond = three(Physics(), effect)
+    _, end, beyond = three(Physics(), effect, within)
     return Row(ct, effect, getattr(end, effect), getattr(beyond, effect), len(found), *decibel,
                float(cost.mean()), float(spread / np.sqrt(len(cost))), *errors, *refused)
 
 
-def _of_shot(shot: MaterialShot, effect: str, method: Method,
-             seed: tuple[int, int]) -> np.ndarray | None:
+def _of_shot(shot: MaterialShot, effect: str, method: Method, seed: tuple[int, int],
+             within: Mapping[str, Range]) -> np.ndarray | None:
     """Return PSNR, relative L1 and whether refused, (3, 3) by exposure; None: nothing to judge."""
-    drawn = draw_physics(np.random.default_rng((*seed, 0)))
+    drawn = draw_physics(np.random.default_rng((*seed, 0)), within=within)
     exposed = [expose_shot(shot, physics, np.random.default_rng((*seed, 1)))
-               for physics in three(drawn, effect)]
+               for physics in three(drawn, effect, within)]
     common = np.logical_and.reduce([each.mask for each in exposed])
     if common.sum() < LEAST_PIXELS or not shot.bone[common].any():
         return None
@@ -187,8 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--ct', nargs='+', default=['phantom', 'lidc'])
     parser.add_argument('--shots', type=int, default=24, help='of each CT')
     parser.add_argument('--size', type=int, default=128, help='rows and columns of a shot')
-    parser.add_argument('--effect', nargs='+', choices=effects(), default=effects(),
-                        metavar='NAME', help=f'among {", ".join(effects())} (default: all)')
+    known = effects(ranges())
+    parser.add_argument('--effect', nargs='+', choices=known, default=known,
+                        metavar='NAME', help=f'among {", ".join(known)} (default: all)')
     parser.add_argument('--weights', type=Path, default=SHIPPED, metavar='FILE',
                         help='of the network (default: the one that comes along)')
     parser.add_argument('--seed', type=int, default=11, help='of views, exposures and noise')
@@ -199,12 +205,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f'--{name}: expected at least {least}, got {getattr(arguments, name)}')
     arguments.out.mkdir(parents=True, exist_ok=True)
     started, rows = time.process_time(), []
-    network = by_network(BoneNetwork.load(arguments.weights))
+    weights = BoneNetwork.load(arguments.weights)
+    # Weights of before say nothing of ranges: there were the default ones only.
+    within = changed_ranges(weights.weights.provenance.get('physics', {}))
+    network = by_network(weights)
+    # An effect that the training had fixed has no end to go beyond.
+    chosen = [name for name in arguments.effect if name in effects(within)]
+    if not chosen:
+        parser.error(f'--effect: expected one with a range in the training of '
+                     f'{arguments.weights}, got {", ".join(arguments.effect)}')
     digest = hashlib.sha256(arguments.weights.read_bytes()).hexdigest()[:8]
     for ct in arguments.ct:
         shots = cast_shots(ct, arguments.shots, arguments.size, arguments.seed)
-        for effect in arguments.effect:
-            rows.append(measured(Path(ct).stem, effect, shots, network, arguments.seed))
+        for effect in chosen:
+            rows.append(measured(Path(ct).stem, effect, shots, network, arguments.seed,
+                                 within))
             print(f'{rows[-1].ct}, {effect}: {rows[-1].cost_db:+.2f} dB', flush=True)
     seconds = time.process_time() - started
     text = (f'# Beyond the range of training\n\n`./ixgs bench beyond`, weights {digest}, '
@@ -216,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     (arguments.out / 'beyond.md').write_text(text)
     print(f'\n{text}')
     worst = max(np.mean([row.cost_db for row in rows if row.effect == effect])
-                for effect in arguments.effect)
+                for effect in chosen)
     return int(worst > ALLOWED_DB)
 
 

@@ -55,8 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--views', type=int, default=100, metavar='N',
                         help='shots of a source that are evaluated (default: 100)')
     parser.add_argument('--set', action='append', default=[], dest='values', metavar='NAME=VALUE',
-                        help='a setting of TrainingConfig, such as network.channels=24; '
-                        'repeatable')
+                        help='a setting of TrainingConfig, such as network.channels=24, or a '
+                        'range of the physics, such as physics.kvp=70,90; repeatable')
+    parser.add_argument('--physics', type=Path, metavar='FILE.yaml',
+                        help="with --pool: ranges that exposures are drawn from, as 'kvp: [70, "
+                        "90]'; others stay (docs/standardization-training.md lists them)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,9 +76,10 @@ def run(args: argparse.Namespace) -> int:
     from ixgs_ros.parameters import build
     from ixgs_ros.standardization.network.config import TrainingConfig
     values = dict(parse_setting(text) for text in args.values)
+    within = physics_ranges(args, values)
     start = load_start(args, values)
     config = build(TrainingConfig, values)
-    data = open_data(args)
+    data = open_data(args, within)
     from ixgs_ros.simulation.shot_pool import PoolError
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import WeightsError
@@ -89,8 +93,31 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def open_data(args: argparse.Namespace) -> Any:
+def physics_ranges(args: argparse.Namespace, values: dict[str, Any]) -> Any:
+    """Return the ranges of the physics by name; those in ``values`` are taken out of it.
+
+    Raises:
+        CliError: there are some, but pairs, which are as they were exposed.
+        ParameterError: a range is unknown or none.
+    """
+    from ixgs_ros.simulation.physics.own_ranges import changed_ranges, PREFIX, read_ranges
+    changes = {} if args.physics is None else read_ranges(args.physics)
+    for name in [name for name in values if name.startswith(PREFIX)]:
+        value = values.pop(name)
+        changes[name.removeprefix(PREFIX)] = (value.split(',') if isinstance(value, str)
+                                              else value)
+    if changes and args.pool is None:
+        raise CliError('--physics, --set physics.…: expected --pool beside ranges of the physics; '
+                       '--pairs are as they were exposed')
+    return changed_ranges(changes)
+
+
+def open_data(args: argparse.Namespace, within: Any) -> Any:
     """Return the TrainingData that the arguments name.
+
+    Args:
+        args: of the command.
+        within: the ranges of the physics that a pool is exposed with.
 
     Raises:
         CliError: it cannot be used.
@@ -104,7 +131,7 @@ def open_data(args: argparse.Namespace) -> Any:
         licences[name] = licence
     try:
         data = (from_pairs(args.pairs, Counter) if args.pool is None
-                else from_pool(args.pool, args.exclude_source, licences))
+                else from_pool(args.pool, args.exclude_source, licences, within))
     except ValueError as error:
         raise CliError(str(error)) from error
     for note in data.notes:

@@ -15,6 +15,11 @@ from ixgs_ros.verdict import Code, Refusal
 # body's.
 MAX_LINE_INTEGRAL = 14.0
 
+# Fewer rows or columns are no picture of a body: a quarter of a line, by which defective lines are
+# told, has fewer than the eight pixels that this takes (pixels.py), and the coarsest level of the
+# network's U-Net about one. Air needs 16 (air.py), the collimator's outline less.
+MIN_SIDE = 32
+
 # Nothing is brighter than air, so a plateau above the nominal air signal is air at a stronger
 # exposure. A plateau far below it may as well be tissue.
 MIN_AIR_OVER_NOMINAL = 0.5
@@ -44,10 +49,12 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
         config: what the counts mean.
 
     Raises:
-        Refusal: NO_SIGNAL where nothing gets through, the image is constant, or the air signal is
-            neither given nor visible; SATURATED where too many pixels are, or all that are not
-            dark; UNSUPPORTED_ENCODING for an inverted image whose full scale is unknown.
+        Refusal: SIZE_MISMATCH for fewer than MIN_SIDE rows or columns; NO_SIGNAL where nothing
+            gets through, the image is constant, or the air signal is neither given nor visible;
+            SATURATED where too many pixels are, or all that are not dark; UNSUPPORTED_ENCODING
+            for an inverted image whose full scale is unknown.
     """
+    check_size(*counts.shape)
     full_scale = _full_scale(counts, config)
     saturated = counts >= full_scale if not config.inverted else counts <= 0
     _check_saturation(saturated, full_scale, config)
@@ -71,6 +78,17 @@ def counts_to_line_integrals(counts: np.ndarray, config: PhysicsConfig) -> LineI
     logarithm = np.log(values, out=np.full(values.shape, -np.inf, dtype=np.float32), where=signal)
     y = np.minimum(np.float32(np.log(used)) - logarithm, np.float32(MAX_LINE_INTEGRAL))
     return LineIntegrals(y, photon_weights(y, signal & ~saturated), used, air is not None)
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise unless an image has pixels enough to be a shot.
+
+    Raises:
+        Refusal: SIZE_MISMATCH with the size.
+    """
+    if min(height, width) < MIN_SIDE:
+        raise Refusal(Code.SIZE_MISMATCH, f'the image has {height} rows by {width} columns; '
+                      f'expected at least {MIN_SIDE} of each')
 
 
 def visible_air(intensity: np.ndarray, usable: np.ndarray, nominal: float) -> float | None:

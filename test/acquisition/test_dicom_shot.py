@@ -138,3 +138,10 @@ def test_a_black_frame_is_refused_and_the_next_is_not(tmp_path):
     black, good = read(tmp_path, cine)
     assert black.shot is None and black.refusal.code.value == 'NO_SIGNAL'
     assert good.shot is not None
+
+
+def test_frames_of_an_absurd_shape_are_refused_by_their_size(tmp_path):
+    for strip in read(tmp_path, counts()[:1].repeat(2, axis=0)[:, None]):
+        assert strip.shot is None and strip.refusal.code.value == 'SIZE_MISMATCH'
+        assert strip.refusal.message == ('the image has 1 rows by 128 columns; expected at least '
+                                         '32 of each')

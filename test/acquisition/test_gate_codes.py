@@ -195,6 +195,16 @@ def test_encoding_and_length_are_refused_at_once() -> None:
     check_books(rig.gate)
 
 
+def test_a_shot_of_an_absurd_shape_is_refused_and_the_next_is_not() -> None:
+    rig = Rig.ready()
+    rig.shoot(MIDDLE_NS, counts()[:1], height=1)
+    rig.shoot(MIDDLE_NS + 1)
+    strip, good = rig.poll()
+    expect(strip, Code.SIZE_MISMATCH, f'1 rows by {SIZE} columns; expected at least 32 of each')
+    expect(good, Code.ACCEPTED)
+    check_books(rig.gate)
+
+
 @pytest.mark.parametrize(('translation', 'quaternion', 'sentence'), [
     ((math.nan, 0, 0), (0, 0, 0, 1), 'nan'),
     ((0, 0, 0), (0, 0, 0, 1.5), 'norm 1.5'),

@@ -8,6 +8,7 @@ import pytest
 
 from ixgs_ros.cli.main import main
 from ixgs_ros.simulation.physics import draw_physics, Physics
+from ixgs_ros.simulation.physics.own_ranges import changed_ranges
 from ixgs_ros.simulation.physics.settings import ranges
 from ixgs_ros.standardization.network.inference import Standardized
 
@@ -22,8 +23,8 @@ def shots():
 
 def test_only_the_effect_differs_between_the_end_and_beyond():
     drawn = draw_physics(np.random.default_rng(1))
-    for effect in effects():
-        before, end, beyond = three(drawn, effect)
+    for effect in effects(ranges()):
+        before, end, beyond = three(drawn, effect, ranges())
         assert before == drawn
         changed = {name for name in ranges() if getattr(end, name) != getattr(beyond, name)}
         assert changed == {effect}
@@ -34,7 +35,7 @@ def test_only_the_effect_differs_between_the_end_and_beyond():
 
 def test_an_effect_has_what_it_needs():
     for effect, needed in NEEDS.items():
-        for physics in three(Physics(), effect)[1:]:
+        for physics in three(Physics(), effect, ranges())[1:]:
             assert getattr(physics, needed) != getattr(Physics(), needed)
 
 
@@ -46,7 +47,7 @@ def test_what_is_off_by_a_known_amount_costs_that_many_decibels(shots):
         off = np.float32(next(numbers))
         return Standardized(shot.bone + off, mask.astype(np.float32),
                             'too bright' if off > 0.05 else '')
-    row = measured('phantom', 'exposure_error', shots, method, 3)
+    row = measured('phantom', 'exposure_error', shots, method, 3, ranges())
     assert row.shots == len(shots)
     assert row.cost_db == pytest.approx(20, abs=0.01)
     assert row.end_db == pytest.approx(
@@ -57,13 +58,20 @@ def test_what_is_off_by_a_known_amount_costs_that_many_decibels(shots):
 
 def test_an_offset_costs_a_method_that_hands_it_on_and_the_table_begins_with_the_worst(shots):
     rows = [measured('phantom', effect, shots,
-                     lambda shot, lines, mask: Standardized(lines, mask, ''), 3)
+                     lambda shot, lines, mask: Standardized(lines, mask, ''), 3, ranges())
             for effect in ('kvp', 'exposure_error')]
     offset = rows[1]
     assert (offset.end, offset.beyond) == (0.5, pytest.approx(0.6))
     assert offset.cost_db > 0      # line integrals of everything are above the bone already
     costs = [float(line.split('**')[1]) for line in markdown(rows).splitlines()[2:]]
     assert costs == sorted(costs, reverse=True) and len(costs) == 2
+
+
+def test_beyond_is_beyond_the_range_of_the_training():
+    within = changed_ranges({'kvp': [70, 90], 'glare': [0.02, 0.02]})
+    _, end, beyond = three(Physics(kvp=80.0), 'kvp', within)
+    assert (end.kvp, beyond.kvp) == (70.0, pytest.approx(68.0))
+    assert 'glare' in effects(ranges()) and 'glare' not in effects(within)
 
 
 def test_the_command_finds_it_and_says_what_it_expected(capsys):

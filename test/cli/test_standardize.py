@@ -106,6 +106,15 @@ def test_no_frame_accepted_is_code_3(tmp_path):
     assert main(['standardize', str(path), '--out', str(tmp_path / 'out')]) == 3
 
 
+def test_a_strip_of_one_row_is_refused_by_its_size(tmp_path, capsys):
+    path = cine(tmp_path / 'a.dcm', [GOOD[:1]], Rows=1)
+    out = tmp_path / 'out'
+    assert main(['standardize', str(path), '--out', str(out)]) == 3
+    words = 'the image has 1 rows by 96 columns; expected at least 32 of each'
+    assert words in capsys.readouterr().out
+    assert json.loads((out / 'a.json').read_text())['message'] == words
+
+
 @pytest.mark.parametrize('arguments, words', [
     (['nowhere.dcm', '--out', 'out'], 'nowhere.dcm: there is no such file'),
     (['text.dcm', '--out', 'out'], 'none of 1 files can be used; the last: text.dcm: expected a'),

@@ -12,7 +12,11 @@ from ixgs_ros.cli.main import main
 from ixgs_ros.cli.train_standardizer import joined_licences
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.pair_making import make_pairs, PairSettings
+from ixgs_ros.simulation.physics import Physics
+from ixgs_ros.simulation.physics.own_ranges import changed_ranges
+from ixgs_ros.simulation.physics.settings import ranges
 from ixgs_ros.simulation.shot_pool import read_index, ShotPool, write_index
+from ixgs_ros.standardization.network.sources import from_pool
 
 SMALL = ['--set', 'network.focal=108.8', '--set', 'network.levels=2', '--set', 'batch=2',
          '--set', 'network.channels=8', '--set', 'tile=32', '--views', '4']
@@ -75,6 +79,36 @@ def test_another_pool_of_the_same_size_does_not_go_on(pool, tmp_path, capsys):
             in capsys.readouterr().err)
 
 
+def test_ranges_of_ones_own_are_in_the_weights_and_a_training_goes_on_with_them_only(
+        pool, tmp_path, capsys):
+    from ixgs_ros.standardization.network.weights import load_weights
+    out, file = tmp_path / 'bone.safetensors', tmp_path / 'physics.yaml'
+    file.write_text('kvp: [70, 100]\nscatter: [0.5, 1]\n')
+    command = ['train-standardizer', '--pool', str(pool), '--out', str(out), *SMALL]
+    physics = ['--physics', str(file), '--set', 'physics.kvp=70,90']
+    assert main([*command, *physics, '--steps', '2']) == 0
+    assert main([*command, *physics, '--steps', '3', '--resume']) == 0
+    held = load_weights(out).provenance['physics']
+    assert (held['kvp'], held['scatter']) == ([70.0, 90.0], [0.5, 1.0])
+    assert held['glare'] == [0.0, 0.1] and set(held) == set(ranges())
+    capsys.readouterr()
+    assert main([*command, '--physics', str(file), '--steps', '4', '--resume']) == 2
+    assert ('trained with physics.kvp = [70.0, 90.0], expected [70.0, 100.0] as now'
+            in capsys.readouterr().err)
+
+
+def test_the_shots_of_a_training_are_exposed_within_its_ranges(pool):
+    """As a voltage tells: hard beams meet less than soft ones, all else being neutral."""
+    still = {name: [getattr(Physics(), name)] * 2 for name, entry in ranges().items()
+             if entry.least <= getattr(Physics(), name) <= entry.most}
+    means = []
+    for kvp in (60, 120):
+        within = changed_ranges({**still, 'kvp': [kvp, kvp]})
+        example = from_pool(pool, [], {}, within).training.example(0, np.random.default_rng(0))
+        means.append(float(example.line_integrals[example.mask].mean()))
+    assert means[1] < 0.85 * means[0]
+
+
 def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):
     """With their network, whatever the default is, and with their licences."""
     from ixgs_ros.standardization.network.weights import load_weights, save_weights
@@ -114,12 +148,24 @@ def test_a_licence_that_was_known_is_not_forgotten():
     (['--out', 'x.safetensors', '--steps', '-2', '--minutes', '1'], 'got -2 steps and 60.0 s'),
     (['--out', 'x.safetensors', '--steps', '2', '--views', '0'], '--views 0: expected at least 1'),
     (['--out', 'x.safetensors', '--steps', '2', '--seed', '-1'], '--seed -1: expected at least 0'),
+    (['--out', 'x.safetensors', '--steps', '2', '--set', 'physics.kvp=90,70'],
+     'physics.kvp: expected the lower number first, got 90 and 70'),
+    (['--out', 'x.safetensors', '--steps', '2', '--set', 'physics.kvq=70,90'],
+     "unknown parameter 'physics.kvq'; did you mean 'physics.kvp'"),
+    (['--out', 'x.safetensors', '--steps', '2', '--physics', 'none.yaml'],
+     'none.yaml: expected a YAML file of ranges'),
     (['--steps', '2'], 'either --out FILE to train or --evaluate FILE'),
 ])
 def test_what_cannot_be_done_is_one_line(pool, tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert main(['train-standardizer', '--pool', str(pool), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_pairs_are_as_they_were_exposed(tmp_path, capsys):
+    assert main(['train-standardizer', '--pairs', str(tmp_path), '--steps', '1', '--out',
+                 str(tmp_path / 'x.safetensors'), '--set', 'physics.kvp=70,90']) == 2
+    assert 'expected --pool beside ranges of the physics' in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_pool_is_named(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from ixgs_ros.parameters import build
 from ixgs_ros.standardization import counts_to_line_integrals, PhysicsConfig
-from ixgs_ros.standardization.beer_lambert import MAX_LINE_INTEGRAL
+from ixgs_ros.standardization.beer_lambert import MAX_LINE_INTEGRAL, MIN_SIDE
 from ixgs_ros.standardization.weights import WEIGHT_FLOOR
 from ixgs_ros.verdict import Code, Refusal
 
@@ -172,3 +172,17 @@ def test_an_image_of_black_and_saturated_pixels_alone_is_refused() -> None:
                                       '65535 counts') as caught:
         counts_to_line_integrals(counts, physics(air_counts=AIR))
     assert caught.value.verdict.code is Code.SATURATED
+
+
+@pytest.mark.parametrize(('height', 'width'), [(1, 128), (128, 1), (31, 512), (0, 64)])
+def test_an_image_too_small_to_be_a_shot_is_refused_by_its_size(height: int, width: int) -> None:
+    with pytest.raises(Refusal, match=f'{height} rows by {width} columns; expected at least '
+                                      '32 of each') as caught:
+        counts_to_line_integrals(np.full((height, width), 900, np.uint16), physics())
+    assert caught.value.verdict.code is Code.SIZE_MISMATCH
+
+
+def test_the_smallest_shot_is_accepted() -> None:
+    least = expose(WIDE[:MIN_SIDE, :MIN_SIDE], 1e6)
+    image = counts_to_line_integrals(least, physics(air_counts=AIR))
+    assert image.line_integrals.shape == (MIN_SIDE, MIN_SIDE)

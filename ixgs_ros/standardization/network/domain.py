@@ -24,6 +24,7 @@ NAMES = {
     'crests': 'share of bright over dark fine detail (negative picture?)',
     'field': 'usable share of the image',
     'width': "width of the image at the network's pixel size (px)",
+    'shapes': 'share of the variance that is more than fine detail (noise alone?)',
 }
 # Ranges hold this share of the training images in the middle, and a part of their width more to
 # either side; what was positive in all of them stays so: at least half of the least.
@@ -50,7 +51,8 @@ def statistics(scaled: Scaled) -> dict[str, float]:
     return {'level': float(middle), 'spread': float(high - low),
             'detail': float(np.abs(fine).mean()),
             'crests': float(np.cbrt(np.mean(fine ** 3)) / (fine.std() + 1e-6)),
-            'field': float(mask.mean()), 'width': float(max(mask.shape))}
+            'field': float(mask.mean()), 'width': float(max(mask.shape)),
+            'shapes': 1.0 - float(np.mean(fine ** 2) / (values.var() + 1e-6))}
 
 
 @dataclass(frozen=True)

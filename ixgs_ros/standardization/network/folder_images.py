@@ -12,6 +12,7 @@ import pydicom
 
 from ixgs_ros.acquisition.dicom_file import DicomError, frame_count, read_dicom
 from ixgs_ros.acquisition.dicom_shot import DicomFrame, read_shots
+from ixgs_ros.standardization.beer_lambert import check_size
 from ixgs_ros.standardization.network.folder_settings import PairsError, PairsSettings
 from ixgs_ros.standardization.standardizer import Standardizer
 from ixgs_ros.verdict import Refusal
@@ -105,6 +106,10 @@ def read_drr(path: Path, settings: PairsSettings) -> np.ndarray:
 def _from_pixels(path: Path, settings: PairsSettings) -> RealImage:
     """Return an image whose pixels are line integrals (.npy) or counts (.png)."""
     pixels = _pixels(path)
+    try:
+        check_size(*pixels.shape)
+    except Refusal as refusal:
+        raise PairsError(f'{path}: {refusal}') from refusal
     if kind(path) == '.npy':
         mask = np.isfinite(pixels)
         return RealImage(np.where(mask, pixels, 0.0).astype(np.float32), mask)

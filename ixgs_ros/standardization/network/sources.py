@@ -12,8 +12,10 @@ import numpy as np
 from ixgs_ros.simulation.licences import LICENCES
 from ixgs_ros.simulation.material_shot import MaterialShot
 from ixgs_ros.simulation.physics import draw_physics, expose_shot
+from ixgs_ros.simulation.physics.own_ranges import plain, PREFIX
+from ixgs_ros.simulation.physics.settings import Range
 from ixgs_ros.simulation.shot_pool import ShotPool
-from ixgs_ros.standardization.network.dataset import Examples, ExposedShots
+from ixgs_ros.standardization.network.dataset import Examples, ExposedShots, Exposure
 from ixgs_ros.standardization.network.folder_pairs import FolderPairs, Progress
 
 
@@ -40,17 +42,21 @@ class TrainingData:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a training to go on, as plain values by name."""
-        return {'sources': sorted(self.provenance['shots']), 'shots_sha256': self.digest}
+        physics = {f'{PREFIX}{name}': limits
+                   for name, limits in self.provenance.get('physics', {}).items()}
+        return {'sources': sorted(self.provenance['shots']), 'shots_sha256': self.digest,
+                **physics}
 
 
-def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
-              ) -> TrainingData:
+def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str],
+              within: Mapping[str, Range]) -> TrainingData:
     """Open a pool of material shots; shots of excluded sources are not trained on.
 
     Args:
         folder: of the pool.
         excluded: sources that are only evaluated on.
         licences: licence and attribution of sources beyond LICENCES, by name.
+        within: the ranges that the physics of each exposure is drawn from.
 
     Raises:
         ValueError: the pool cannot be used, or an excluded source is not in it.
@@ -65,12 +71,14 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
                              f'got {name!r}')
     trained = [index for name in sorted(indices) if name not in excluded
                for index in indices[name]]
+    exposed = exposure_within(within)
     by_source = {f'{name} ({"unseen" if name in excluded else "trained on"})':
                  ExposedShots(pool, indices[name], exposed) for name in sorted(indices)}
     provenance: dict[str, Any] = {
         'pool': folder.name, 'excluded': sorted(excluded),
         'shots': {name: len(found) for name, found in sorted(indices.items())
-                  if name not in excluded}}
+                  if name not in excluded},
+        'physics': plain(within)}
     known = {**LICENCES, **licences}
     return TrainingData(ExposedShots(pool, trained, exposed), by_source, provenance,
                         {name: known.get(name, 'unknown') for name in provenance['shots']},
@@ -95,7 +103,9 @@ def from_pairs(folder: Path, progress: Progress | None = None) -> TrainingData:
                         pairs.digest(), notes)
 
 
-def exposed(shot: MaterialShot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the line integrals and the mask of a shot, exposed with physics drawn anew."""
-    found = expose_shot(shot, draw_physics(rng), rng)
-    return found.line_integrals, found.mask
+def exposure_within(within: Mapping[str, Range]) -> Exposure:
+    """Return what exposes a shot with physics drawn anew: line integrals and mask come out."""
+    def exposed(shot: MaterialShot, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        found = expose_shot(shot, draw_physics(rng, within=within), rng)
+        return found.line_integrals, found.mask
+    return exposed

@@ -55,7 +55,7 @@ class Trainer:
         torch.manual_seed(seed)
         self.generator = Generator(config.network).to(device)
         # Of the weights that it goes on from; empty if there are none.
-        self.started_from = digest(start.state_dict()) if start is not None else ''
+        self.started_from = digest(start.state_dict(), {}) if start is not None else ''
         if start is not None:
             if start.config != config.network:
                 raise ValueError(f'expected a network of {start.config} to go on from one, got '

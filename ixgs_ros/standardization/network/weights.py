@@ -1,12 +1,13 @@
 """The weights as one safetensors file that says what it is and can be checked.
 
 The file's metadata holds JSON texts: the network's configuration, the ranges of what it was
-trained on, its provenance (on what, how long) and the licences of the data. A digest of the
-tensors is among them: a file that was cut or changed is refused.
+trained on, its provenance (on what, how long) and the licences of the data. A digest of all this
+and of the tensors is among them: a file that was cut or changed is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import hashlib
 import json
@@ -24,7 +25,9 @@ from ixgs_ros.standardization.network.domain import Domain
 from ixgs_ros.standardization.network.generator import Generator
 from ixgs_ros.volume.files import write_atomically
 
-FORMAT, SCHEMA = 'ixgs bone network', '1'
+FORMAT, SCHEMA = 'ixgs bone network', '2'
+# Files of the first schema are the same but for their digest, which is of the tensors alone.
+DIGEST_OF_TENSORS = '1'
 
 
 class WeightsError(ValueError):
@@ -54,12 +57,12 @@ def save_weights(path: Path, weights: Weights) -> None:
     """Write the file, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous()
                for name, tensor in weights.generator.state_dict().items()}
-    metadata = {'format': FORMAT, 'schema': SCHEMA, 'sha256': digest(tensors),
+    metadata = {'format': FORMAT, 'schema': SCHEMA,
                 'config': json.dumps(flatten(weights.generator.config)),
                 'domain': json.dumps(weights.domain.ranges), 'gate': json.dumps(weights.gate),
                 'provenance': json.dumps(weights.provenance),
                 'licences': json.dumps(weights.licences)}
-    write_atomically(path, save(tensors, metadata))
+    write_atomically(path, save(tensors, {**metadata, 'sha256': digest(tensors, metadata)}))
 
 
 def load_weights(path: Path) -> Weights:
@@ -77,11 +80,13 @@ def load_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f'{path}: damaged, or no safetensors file ({error})') from error
-    for name, expected in (('format', FORMAT), ('schema', SCHEMA)):
-        if metadata.get(name) != expected:
-            raise WeightsError(f'{path}: expected {name} {expected!r}, got {metadata.get(name)!r}')
-    if metadata.get('sha256') != digest(tensors):
-        raise WeightsError(f'{path}: damaged: the weights do not have the digest '
+    for name, known in (('format', (FORMAT,)), ('schema', (SCHEMA, DIGEST_OF_TENSORS))):
+        if metadata.get(name) not in known:
+            raise WeightsError(f'{path}: expected {name} {" or ".join(map(repr, known))}, got '
+                               f'{metadata.get(name)!r}')
+    covered = {} if metadata['schema'] == DIGEST_OF_TENSORS else metadata
+    if metadata.get('sha256') != digest(tensors, covered):
+        raise WeightsError(f'{path}: damaged: tensors and metadata do not have the digest '
                            f'{metadata.get("sha256")} that is written in the file')
     try:
         return _weights(metadata, tensors)
@@ -131,9 +136,17 @@ def _check_tensors(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> Non
             raise ValueError(f'expected finite values in the tensor {name}, got some that are not')
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256 of names, shapes and values, in order of the names."""
+def digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of metadata and tensors, in order of their names.
+
+    Args:
+        tensors: names, shapes and values count.
+        metadata: texts by name; a digest among them does not count.
+    """
     sha = hashlib.sha256()
+    for name in sorted(metadata.keys() - {'sha256'}):
+        # With its length, so that no text can pass for the next one's beginning.
+        sha.update(f'{name} {len(metadata[name])} {metadata[name]}'.encode())
     for name in sorted(tensors):
         sha.update(f'{name}{tuple(tensors[name].shape)}'.encode())
         sha.update(tensors[name].numpy().tobytes())

@@ -23,11 +23,15 @@ def path(weights, tmp_path):
     return tmp_path / 'bone.safetensors'
 
 
-def rewrite(path, **changes):
-    """Write the file again with other metadata."""
+def metadata_of(path):
     with safe_open(path, framework='pt') as file:
-        metadata = file.metadata()
-    save_file(load_file(path), path, {**metadata, **changes})
+        return file.metadata()
+
+
+def rewrite(path, tensors=None, **changes):
+    """Write the file again with other metadata, or tensors, and their digest."""
+    tensors, metadata = tensors or load_file(path), {**metadata_of(path), **changes}
+    save_file(tensors, path, {**metadata, 'sha256': digest(tensors, metadata)})
 
 
 def test_what_is_written_is_read(path, weights):
@@ -57,13 +61,44 @@ def test_a_changed_value_is_refused(path):
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match='damaged: the weights do not have the digest'):
+    with pytest.raises(WeightsError, match='damaged: tensors and metadata do not have the digest'):
         load_weights(path)
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('gate', '0.5'), ('domain', '{"level": [0.0, 9.0]}'), ('licences', '{}'),
+    ('provenance', '{"pool": "another"}')])
+def test_metadata_that_were_changed_into_possible_ones_are_refused(path, name, value):
+    save_file(load_file(path), path, {**metadata_of(path), name: value})
+    with pytest.raises(WeightsError, match='damaged: tensors and metadata do not have the digest'):
+        load_weights(path)
+
+
+def test_a_configuration_that_fits_the_tensors_too_is_refused(path):
+    config = json.loads(metadata_of(path)['config'])
+    save_file(load_file(path), path, {**metadata_of(path),
+                                      'config': json.dumps({**config, 'gain': 3.0})})
+    with pytest.raises(WeightsError, match='damaged: tensors and metadata do not have the digest'):
+        load_weights(path)
+
+
+def test_a_file_of_the_first_schema_is_read_by_the_digest_of_its_tensors(path, weights):
+    tensors = load_file(path)
+    old = {**metadata_of(path), 'schema': '1', 'sha256': digest(tensors, {})}
+    save_file(tensors, path, old)
+    assert load_weights(path).gate == weights.gate
+    save_file(tensors, path, {**old, 'sha256': metadata_of(path)['sha256'][::-1]})
+    with pytest.raises(WeightsError, match='damaged: tensors and metadata do not have the digest'):
+        load_weights(path)
+
+
+def test_no_part_of_the_metadata_passes_for_another():
+    assert digest({}, {'a': 'xb y', 'b': 'z'}) != digest({}, {'a': 'x', 'b': 'yb z'})
 
 
 def test_another_kind_or_version_is_refused(path):
     rewrite(path, schema='99')
-    with pytest.raises(WeightsError, match="expected schema '1', got '99'"):
+    with pytest.raises(WeightsError, match="expected schema '2' or '1', got '99'"):
         load_weights(path)
     save_file(load_file(path), path)
     with pytest.raises(WeightsError, match="expected format 'ixgs bone network', got None"):
@@ -71,8 +106,7 @@ def test_another_kind_or_version_is_refused(path):
 
 
 def test_a_configuration_that_does_not_fit_is_refused(path):
-    with safe_open(path, framework='pt') as file:
-        config = json.loads(file.metadata()['config'])
+    config = json.loads(metadata_of(path)['config'])
     rewrite(path, config=json.dumps({**config, 'channels': 20}))
     with pytest.raises(WeightsError, match='configuration does not fit'):
         load_weights(path)
@@ -101,8 +135,6 @@ def test_metadata_that_mean_nothing_are_named(path, changes, words):
 
 
 def test_tensors_that_are_not_those_of_the_configuration_are_named(path):
-    with safe_open(path, framework='pt') as file:
-        metadata = file.metadata()
     tensors = load_file(path)
     name = next(name for name in sorted(tensors) if tensors[name].ndim == 4)
     shape = tuple(tensors[name].shape)
@@ -112,7 +144,7 @@ def test_tensors_that_are_not_those_of_the_configuration_are_named(path):
             ({key: value for key, value in tensors.items() if key != name}, f'{name} .* got none'),
             ({**tensors, name: broken[:1].contiguous()}, f'the tensor {name} of shape'),
             ({**tensors, name: broken}, f'expected finite values in the tensor {name}')):
-        save_file(changed, path, {**metadata, 'sha256': digest(changed)})
+        rewrite(path, changed)
         with pytest.raises(WeightsError, match=words) as caught:
             load_weights(path)
         assert '\n' not in str(caught.value)
