@@ -2,8 +2,8 @@
 
 Most parts are settings. Some are constants of a module or one of its functions, for nobody has had
 to set them; those are replaced while a reconstruction runs. What the engine does not have cannot
-be switched off: its loss is a plain square (docs/decisions/0010-quarantine.md says why), and the
-number of Gaussians does not grow.
+be switched off: the number of Gaussians does not grow, and two rows with fewer and more of them
+say what growth could bring.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ CHUNK = 5
 # Of a stream: after each shot, before the next one comes.
 STEPS_A_SHOT = 10
 WHOLE, STREAM = 'whole', 'whole, streamed'
-JITTER, PHOTONS, TRUNCATED = 'jitter', 'photons', 'truncated'
+CLEAN, JITTER, PHOTONS, TRUNCATED = 'clean', 'jitter', 'photons', 'truncated'
+ALL = (CLEAN, JITTER, PHOTONS, TRUNCATED)
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,22 @@ def water(layers: list[coarse.Layer], *_: Any) -> Pieces[None]:
 
 # In the order in which they are measured.
 PARTS = {
-    WHOLE: Part('nothing', (JITTER, PHOTONS, TRUNCATED)),
-    'poses': Part('the refinement of the poses', (JITTER, PHOTONS),
+    WHOLE: Part('nothing', ALL),
+    'fewer': Part('three quarters of the Gaussians: at most 12 500', ALL,
+                  {'model.max_gaussians': 12_500}),
+    'more': Part('the cap of 50 000 Gaussians: at most 100 000', ALL,
+                 {'model.max_gaussians': 100_000}),
+    'poses': Part('the refinement of the poses', (CLEAN, JITTER, PHOTONS),
                   {'poses.rotation_sd': 0.0, 'poses.position_sd': 0.0}),
     'shell': Part('the shell: nothing lies beyond the region', (TRUNCATED,),
                   {'model.shell_share': 0.0}),
-    'tv': Part('the total variation in the refinement', (JITTER, PHOTONS, TRUNCATED),
+    'tv': Part('the total variation in the refinement', ALL,
                {'refine.tv_weight': 0.0}),
     'weights': Part('the weights by photons: all pixels alike', (JITTER, PHOTONS),
                     {'refine.weight_power': 0.0}),
     'residual weights': Part('the weights by residuals: by photons as elsewhere', (TRUNCATED,),
                              constants=[(solution, 'weighted', lambda m, noise: m)]),
+    'outliers': Part('the lower weights of outlier pixels', ALL, {'refine.outliers': 0.0}),
     'exposures': Part('the exposures: offset 0 and scale 1', (JITTER, TRUNCATED),
                       constants=[(exposure, 'SCALE_SD', 1e-9)],
                       shot=lambda shot: replace(shot, exposure_offset=0.0)),
@@ -90,14 +96,15 @@ PARTS = {
                    (JITTER, TRUNCATED), constants=[(coarse, 'FROM_NOTHING', coarse.QUICK),
                                                    (coarse, 'BEYOND', coarse.QUICK)]),
     'geometry': Part('the refinement of centres, scales and turns: densities only',
-                     (JITTER, PHOTONS, TRUNCATED),
+                     ALL,
                      {f'refine.adam.rate_{name}': 0.0
                       for name in ('means', 'log_scales', 'quaternions')}),
-    'coarse': Part('the coarse voxels: water in the visual hull instead', (JITTER, PHOTONS),
+    'coarse': Part('the coarse voxels: water in the visual hull instead',
+                   (CLEAN, JITTER, PHOTONS),
                    constants=[(coarse, 'solve', water)]),
-    'bound': Part('the bound of the anisotropy (6)', (JITTER, PHOTONS),
+    'bound': Part('the bound of the anisotropy (6)', (CLEAN, JITTER, PHOTONS),
                   {'refine.adam.max_anisotropy': 1e4}),
-    'anisotropy': Part('the anisotropy: spheres only', (JITTER, PHOTONS),
+    'anisotropy': Part('the anisotropy: spheres only', (CLEAN, JITTER, PHOTONS),
                        {'refine.adam.max_anisotropy': 1.0}),
     'densities': Part('the three density sweeps after the coarse voxels', (JITTER, TRUNCATED),
                       constants=[(solution, 'SWEEP_RATES', ())]),

@@ -1,10 +1,11 @@
 """``./ixgs bench ablation``: what each part of the engine is worth.
 
-Three problems of ``bench peers`` with 24 views: the chest in a sphere with wrong poses and
-exposures, the phantom with screws in few photons, and the chest truncated. Each row switches off
-one part (``_ablation_parts``) and is compared with the whole engine on the same shots after the
-same CPU seconds: the difference in dB inside 76 mm, its median over the seeds. Where shots come
-one by one, it is looked at when the last one has come and was refined, whatever that took.
+Problems of ``bench peers`` with 24 views: the chest in a sphere with wrong poses and exposures,
+the phantom with screws in few photons, the chest truncated, and with ``--ct`` another CT in a
+sphere, clean. Each row switches off one part (``_ablation_parts``) and is compared with the whole
+engine on the same shots after the same CPU seconds: the difference in dB inside 76 mm, its median
+over the seeds. Where shots come one by one, it is looked at when the last one has come and was
+refined, whatever that took.
 
 Nothing was tuned on these seeds. Every figure goes into ``ablation.csv`` as it is measured; a run
 that was cut goes on where it stopped.
@@ -27,14 +28,14 @@ from ixgs_ros.volume.metrics import psnr, rmse_hu, ssim3d
 
 # `ixgs bench` loads this file by its path, so its neighbours are not importable by themselves.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _ablation_parts import Part, PARTS, run, switched_off, WHOLE
+from _ablation_parts import CLEAN, Part, PARTS, run, switched_off, WHOLE
 from _machine import engine, machine, processor
 from _peers_methods import Checkpoint
 from _peers_report import Cell, names, Row, Rows
 from _peers_scenes import INSIDE, Problem, Scene
 
 VIEWS, FIRST_SEED = 24, 21
-# Scene and condition: each shows parts that the others cannot.
+# Scene and condition: each shows parts that the others cannot. A CT of one's own is CLEAN.
 PROBLEMS = (('lidc', 'jitter'), ('phantom+screws', 'photons'), ('lidc', 'truncated'))
 # A volume counts for the moment that it misses by no more than this share.
 LATE = 1.05
@@ -43,7 +44,7 @@ WARM_VIEWS, WARM_SECONDS = 6, 1.0
 
 @cache
 def scene_of(name: str) -> Scene:
-    """Return a scene; it takes a minute, and so it is kept."""
+    """Return the scene of a CT or a file; it takes a minute, and so it is kept."""
     return Scene(load_ct(name))
 
 
@@ -55,9 +56,9 @@ def warmed(name: str, condition: str) -> None:
 
 
 @cache
-def problem_of(cell: Cell) -> Problem:
-    """Return a cell's shots."""
-    return scene_of(cell.scene).problem(cell.condition, cell.views, cell.seed)
+def problem_of(source: str, condition: str, seed: int) -> Problem:
+    """Return the shots of a scene; all parts are measured on the same."""
+    return scene_of(source).problem(condition, VIEWS, seed)
 
 
 def by_then(problem: Problem, part: Part, seconds: float) -> Checkpoint:
@@ -133,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure what is not measured yet, and write the table; return the exit code."""
     parser = argparse.ArgumentParser(prog='ixgs bench ablation', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--ct', metavar='FILE', help='one more scene, in a sphere and clean')
     parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
     parser.add_argument('--seeds', type=int, default=3, help='how many seeds')
     parser.add_argument('--first-seed', type=int, default=FIRST_SEED)
@@ -143,16 +145,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = Rows(arguments.out / 'ablation.csv')
     engine()   # as it is at the beginning
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    problems = PROBLEMS + (((arguments.ct, CLEAN),) if arguments.ct else ())
     # Parts first: a run that is cut has whole rows of the table.
     for part in arguments.parts:
         for seed in seeds:
-            for name, condition in PROBLEMS:
-                cell = Cell(name, condition, VIEWS, seed)
+            for source, condition in problems:
+                cell = Cell(Path(source).stem, condition, VIEWS, seed)
                 if condition in PARTS[part].conditions and not rows.of(cell, part):
-                    warmed(name, condition)
-                    rows.add([measured(problem_of(cell), scene_of(name).truth, cell, part,
-                                       arguments.seconds)])
-    text = markdown(rows, PROBLEMS, arguments.seconds)
+                    warmed(source, condition)
+                    rows.add([measured(problem_of(source, condition, seed),
+                                       scene_of(source).truth, cell, part, arguments.seconds)])
+    text = markdown(rows, [(Path(source).stem, condition) for source, condition in problems],
+                    arguments.seconds)
     (arguments.out / 'ablation.md').write_text(text)
     print(text)
     return 0

@@ -113,6 +113,9 @@ def _summary(out: Path, report: Report, found: Reconstruction | None,
     held_out = f'held-out residual {report.held_out_residual:.4f}'
     say(f'{report.gaussians} Gaussians, {report.steps} steps, {held_out}; '
         f'{report.cpu_s:.1f} CPU-s, {report.wall_s:.1f} s')
+    for part in (report, report.attenuation):
+        if part is not None and part.contradiction:
+            say(f'warning: {part.contradiction}')
     if report.metrics is not None:
         m = report.metrics
         say(f'PSNR {m.psnr_db:.1f} dB, RMSE {m.rmse_hu:.0f} HU, SSIM {m.ssim:.3f} against the '

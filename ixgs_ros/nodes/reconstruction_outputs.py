@@ -17,6 +17,7 @@ from ixgs_ros.geometry import View
 from ixgs_ros.nodes.reconstruction_results import Status
 from ixgs_ros.nodes.reconstructor_config import ReconstructorConfig
 from ixgs_ros.ros import qos
+from ixgs_ros.ros.diagnostics import Level
 from ixgs_ros.ros.lifecycle import ManagedNode
 from ixgs_ros.ros.markers import DrawnShot, scene_markers
 from ixgs_ros.ros.messages import header, to_bytes, to_pose, to_vector
@@ -42,6 +43,7 @@ class ReconstructionOutputs:
         self._config = config
         self._waiting = waiting
         self._spacing_said = 0.0
+        self._contradicted = False
         self._volume = node.advertise(VoxelVolume, '~/volume', qos.LATCHED)
         self._deviation = node.advertise(VoxelVolume, '~/deviation', qos.LATCHED)
         self._gaussians = node.advertise(PointCloud2, '~/gaussians', qos.LATCHED)
@@ -129,6 +131,17 @@ class ReconstructionOutputs:
         for key in ('state', 'views', 'refused', 'gaussians', 'steps', 'revision',
                     'held_out_residual'):
             self._node.diagnostics.put(f'model {key}', getattr(status, key))
+        self._warn_of(status.contradiction)
+
+    def _warn_of(self, contradiction: str) -> None:
+        """Let the diagnostics say that the shots contradict each other; log it as it begins."""
+        if not contradiction:
+            self._node.diagnostics.clear('contradiction')
+        else:
+            self._node.diagnostics.hold('contradiction', Level.WARN, contradiction)
+            if not self._contradicted:
+                self._node.get_logger().warning(contradiction)
+        self._contradicted = bool(contradiction)
 
     def failed(self, what: str, error: Exception) -> None:
         """Log, count and show an exception that was not foreseen."""

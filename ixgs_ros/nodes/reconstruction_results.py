@@ -24,7 +24,10 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the reconstruction; the fields are ``ixgs/msg/ReconstructionStatus``'s."""
+    """The state of the reconstruction; the fields are ``ixgs/msg/ReconstructionStatus``'s.
+
+    But ``contradiction``: what the diagnostics say of the shots as a whole, '' if nothing.
+    """
 
     stamp_ns: int
     state: str
@@ -37,6 +40,7 @@ class Status:
     converged: bool
     last_latency: float
     region: Region | None
+    contradiction: str
 
 
 class Sinks(Protocol):

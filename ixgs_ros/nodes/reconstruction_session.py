@@ -78,6 +78,7 @@ class ReconstructionSession:
         # Of every shot that was reported: when a volume first contained it, and its fit as said.
         self._reported: dict[int, tuple[int, ShotFit]] = {}
         self._rested_revision = -1
+        self._state_shown = ''
         self._published_revision = -1
         self._published_at = 0.0
         self._publish_s = 0.0
@@ -222,6 +223,8 @@ class ReconstructionSession:
         if self._published_revision != self._revision and self._reconstructor.gaussians:
             self._publish()
             self.show_status()
+        elif self._state() != self._state_shown:   # what was done last changed no volume
+            self.show_status()
         return False
 
     def _rest(self) -> None:
@@ -291,13 +294,15 @@ class ReconstructionSession:
         for stamp_ns in (to_ns(message.header.stamp) for message in waiting):
             self._sinks.report(shot_id, stamp_ns, Verdict(
                 Code.REMOVED, 'removed on request before it was looked at'))
-        for shot in known:
-            self._forget_shot(shot, Verdict(
-                Code.REMOVED, 'removed on request; the model is that of the other shots'))
-        if known:
-            self._show_others()
-        else:
-            self.show_status()
+        try:
+            for shot in known:
+                self._forget_shot(shot, Verdict(
+                    Code.REMOVED, 'removed on request; the model is that of the other shots'))
+        finally:  # it is out in any case
+            if known:
+                self._show_others()
+            else:
+                self.show_status()
         return (f'shot {shot_id} is removed'
                 + ('' if known else ', it waited still')
                 + f'; {self._reconstructor.views} shots are in the model')
@@ -490,11 +495,11 @@ class ReconstructionSession:
         self._report_after_refusals()
         self._report_at_rest()
         self._show_deviation()
-        model = self._reconstructor
+        model, self._state_shown = self._reconstructor, self._state()
         self._sinks.status(Status(
-            self._stamp_ns, self._state(), model.views, self._refused + self._overloads,
+            self._stamp_ns, self._state_shown, model.views, self._refused + self._overloads,
             model.gaussians, model.steps, self._revision, model.held_out_residual, model.converged,
-            self._last_latency, model.region))
+            self._last_latency, model.region, model.contradiction or ''))
 
     def _state(self) -> str:
         if self._paused:

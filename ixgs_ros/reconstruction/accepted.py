@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,6 +79,13 @@ class Accepted:
         """How many take part."""
         return int(self.used.sum())
 
+    def copy(self) -> Accepted:
+        """Return the same, apart: what becomes of one changes nothing of the other."""
+        result = copy(self)
+        result.shots = list(self.shots)
+        result.fits = {shot_id: replace(fit) for shot_id, fit in self.fits.items()}
+        return result
+
     def set_region(self, region: Region) -> None:
         """Let the region be this one, whatever the shots show."""
         self.region = region
@@ -135,6 +143,11 @@ class Accepted:
         del self.fits[self.shots.pop().id]
         self.region = region
 
+    def forget(self, shot_id: int) -> None:
+        """Forget a shot and nothing else: region and fits are those of the model with it."""
+        del self.fits[shot_id]
+        self.shots = [shot for shot in self.shots if shot.id != shot_id]
+
     def remove(self, shot_id: int) -> None:
         """Forget a shot, and all that was fitted together with it.
 
@@ -144,8 +157,7 @@ class Accepted:
         if shot_id not in self.fits:
             raise KeyError(f'expected the id of an accepted shot, one of {sorted(self.fits)}, got '
                            f'{shot_id}')
-        del self.fits[shot_id]
-        self.shots = [shot for shot in self.shots if shot.id != shot_id]
+        self.forget(shot_id)
         if self._automatic:
             self.region = self._first_region()
         hint = checks.depth_hint(self.shots)

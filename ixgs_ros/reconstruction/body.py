@@ -20,6 +20,8 @@ from ixgs_ros.volume.grid import Region, VoxelGrid
 
 TAKE_OVER_SPACING = 0.0025   # m
 LEAST_DENSITY = 0.5          # 1/m
+# No density is multiplied or divided by more than this to match what is wanted at its site.
+MOST_RATIO = 2.0
 
 
 @dataclass(eq=False)
@@ -55,12 +57,34 @@ class Body:
         """
         inside = ((self.fine.means > box.lower) & (self.fine.means < box.upper)).all(1)
         grid = VoxelGrid.covering(box, TAKE_OVER_SPACING)
-        index = np.rint(grid.indices(self.fine.means[inside])).astype(int)
-        x, y, z = np.clip(index, 0, np.array(grid.size) - 1).T
-        wanted = projector.fine.voxelize(other.whole(), grid)[z, y, x]
-        own = projector.fine.voxelize(self.whole(), grid)[z, y, x]
-        ratio = np.where(own > LEAST_DENSITY, wanted / np.maximum(own, LEAST_DENSITY), 1.0)
-        self.fine.densities[inside] *= ratio.astype(np.float32)
+        sites = grid.nearest(self.fine.means[inside])
+        wanted = projector.fine.voxelize(other.whole(), grid)[sites]
+        self.fine.densities[inside] *= self._ratio(projector, grid, sites, wanted)
+
+    def match(self, projector: Projector, grid: VoxelGrid, wanted: np.ndarray,
+              most: float) -> None:
+        """Bring the density at the sites of fine Gaussians nearer to what is wanted there.
+
+        Their sum is what they were made from and blurred, by more than a voxel; two calls undo
+        most of it. All densities move at once, so each by no more than ``MOST_RATIO``.
+
+        Args:
+            projector: evaluates the body.
+            grid: of the sites; others are taken at its border.
+            wanted: (z, y, x) densities, 1/m.
+            most: what is wanted to be denser stays as it is, 1/m.
+        """
+        sites = grid.nearest(self.fine.means)
+        ratio = self._ratio(projector, grid, sites, wanted[sites])
+        ratio[wanted[sites] > most] = 1.0
+        self.fine.densities *= np.clip(ratio, 1.0 / MOST_RATIO, MOST_RATIO)
+
+    def _ratio(self, projector: Projector, grid: VoxelGrid, sites: tuple[np.ndarray, ...],
+               wanted: np.ndarray) -> np.ndarray:
+        """Return wanted densities over those at sites; 1 where there is next to nothing."""
+        own = projector.fine.voxelize(self.whole(), grid)[sites]
+        return np.where(own > LEAST_DENSITY, wanted / np.maximum(own, LEAST_DENSITY),
+                        1.0).astype(np.float32)
 
 
 class Projector:

@@ -1,14 +1,15 @@
 """What goes on between the shots: steps, and new starts in pieces.
 
 At most one long work is under way: a new start, or the trial of a view that is suspected. It goes
-on once the newest shot has been fitted in some steps, and the model stands meanwhile.
+on once the newest shot has been fitted in some steps, and the model stands meanwhile. Once steps
+gain nothing more, the shots are judged as a whole.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ixgs_ros.reconstruction import outliers
+from ixgs_ros.reconstruction import contradiction, outliers
 from ixgs_ros.reconstruction.accepted import Accepted
 from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
@@ -39,6 +40,8 @@ class Course:
         revision: counts the changes of which shots make the model, and of the region.
         steps: done in all.
         held_out_residual: as of the last pass over the views; NaN without a model.
+        contradiction: in what the shots as a whole contradict each other, '' if they do not; None
+            as long as they were not looked at.
     """
 
     def __init__(self, projector: Projector, config: ReconstructionConfig,
@@ -46,12 +49,15 @@ class Course:
         self.solution: Solution | None = None
         self.revision = self.steps = 0
         self.held_out_residual = float('nan')
+        self.contradiction: str | None = None
         self.schedule = Schedule(shots.views, None)
         self.starts = Starts(projector, config, shots)
         self.quarantine = Quarantine(self.starts, shots, config)
         self._config = config
         self._shots = shots
         self._work: Pieces[None] | None = None
+        # Whether it was begun to look for contradictions among just these shots.
+        self._looked = False
 
     @property
     def is_starting(self) -> bool:
@@ -59,19 +65,23 @@ class Course:
         return self._work is not None or self.starts.wanted
 
     @property
+    def is_whole_due(self) -> bool:
+        """Whether steps gain nothing more, and the shots are to be judged as a whole."""
+        return (self.solution is not None and self.schedule.converged and not self.is_starting
+                and not self._looked and self._shots.views >= contradiction.LEAST_VIEWS)
+
+    @property
     def converged(self) -> bool:
-        """Whether held-out pixels have stopped improving, and no new start may change that."""
-        return self.schedule.converged and not self.is_starting
+        """Whether held-out pixels have stopped improving, and nothing else is to be done."""
+        return self.schedule.converged and not self.is_starting and not self.is_whole_due
 
     def begin(self, prior: tuple[Body, Region] | None = None, quick: bool = False) -> None:
-        """Make the model anew from all shots, if they suffice; what is under way is dropped.
+        """Make the first model, from all shots, if they suffice.
 
         Args:
             prior: a model, and the box within which its densities are taken over.
             quick: make do with few sweeps; a whole start is then due.
         """
-        self._work = None
-        self.solution = None
         region = self._shots.region
         if region is not None and self._shots.views >= LEAST_VIEWS:
             self.solution = finish(self.starts.first(region, prior, quick))
@@ -88,10 +98,30 @@ class Course:
             self.begin_schedule(self._shots.views - 1,
                                 self.schedule.known_to_one_more if alone else 0)
 
+    def drop_work(self) -> None:
+        """Let nothing be under way; a new start that was is due again."""
+        self._work = None
+        self._looked = self.contradiction is not None
+        self.starts.begun = self.starts.views
+
+    def go_on_without(self, shot_id: int) -> None:
+        """Let the model that is there forget a shot, which has moved it for good."""
+        self.drop_work()
+        self.quarantine.forget()
+        if self.solution is not None:
+            self.solution.forget([shot.id for shot in self._shots.shots].index(shot_id))
+        self._shots.forget(shot_id)
+        self.revision += 1
+        if self._shots.views < LEAST_VIEWS:
+            self.solution = None
+        self.begin_schedule(None)
+
     def advance(self) -> bool:
         """Do a step or a piece of what is under way or due; False where there is no model."""
         if self.solution is None:
             return False
+        if self.is_whole_due:
+            self._work = self._judge_whole(self.solution)
         if self.is_starting and self.starts.may_go_on(self.schedule.number):
             self._go_on(self.solution)
         else:
@@ -107,6 +137,7 @@ class Course:
     def begin_schedule(self, newest: int | None, known: int = 0) -> None:
         """Begin anew after a change of the shots; the arguments are those of ``Schedule``."""
         self.schedule = Schedule(self._shots.views, newest, known)
+        self._looked, self.contradiction = False, None
         self.report()
 
     def report(self) -> None:
@@ -187,6 +218,17 @@ class Course:
             self._let_back(solution)
         else:
             self._work = self._try_without(solution, *suspect)
+
+    def _judge_whole(self, solution: Solution) -> Pieces[None]:
+        """See whether the shots contradict each other, by the poses and exposures of now."""
+        self._looked, begun = True, self.schedule
+        found = yield from contradiction.halves(
+            list(solution.measurements), solution.exposures.offsets.copy(), solution.used.copy(),
+            solution.region, self._config)
+        # Shots that came meanwhile are to be looked at too.
+        if self.schedule is begun:
+            last = self._shots.shots[found.before - 1].id
+            self.contradiction = contradiction.sentence(found, last)
 
     def _let_back(self, solution: Solution) -> None:
         """Use the views again that the model explains now."""

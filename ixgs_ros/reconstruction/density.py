@@ -32,6 +32,12 @@ class Majorisers:
         self._views.append(h)
         self._total += h
 
+    def forget(self, view: int) -> None:
+        """Take a view's ``H`` out."""
+        del self._views[view]
+        # Anew: a difference could be negative by rounding.
+        self._total = sum(self._views, np.zeros_like(self._total))
+
     def of(self, view: int) -> np.ndarray:
         """Return what a step of a view divides by, (N,) float32 metres²."""
         floor = FLOOR * (self._total / len(self._views))

@@ -77,6 +77,12 @@ class Exposures:
         self.offsets = np.append(self.offsets, offset)
         self.scales = np.append(self.scales, scale)
 
+    def forget(self, view: int) -> None:
+        """Take a view out; the others stay as they are."""
+        self.known = np.delete(self.known, view)
+        self.offsets = np.delete(self.offsets, view)
+        self.scales = np.delete(self.scales, view)
+
     def fit(self, projector: Projector, body: Body, measurements: list[Measurement],
             used: np.ndarray) -> Pieces[list[np.ndarray]]:
         """Fit all views to one state of the body, apply the gauge, and return the body's images.

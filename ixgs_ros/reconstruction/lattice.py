@@ -2,6 +2,8 @@
 
 The lattice is the best packing of isotropic band limits (its dual is the densest packing), and at
 few views the start matters more than the iterations: 5 dB over random or density-sampled centres.
+At metal it is finer: a lattice for bone blurs its edges, and steps take long to sharpen them. At
+the edges of bone a finer one loses 0.2 to 1.3 dB: there it repeats the streaks of the start.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from ixgs_ros.volume.grid import Region
 SIGMA_PER_NEIGHBOUR = 0.5
 # Below this a coarse voxel is air, 1/m (water is 20).
 EMPTY = 1.5
+# Above this it is metal, 1/m: no bone is so dense.
+METAL = 60.0
+# Cells at metal are so many times those elsewhere; a third gains no more.
+METAL_CELL = 0.5
 
 
 def neighbour_distance(cell: np.ndarray) -> np.ndarray:
@@ -59,36 +65,49 @@ def sites(region: Region, cell: float, anchor: np.ndarray,
 
 def nearest(values: np.ndarray, layer: Layer, points: np.ndarray) -> np.ndarray:
     """Return the values (z, y, x) of a layer's grid at the voxels nearest to points (M, 3)."""
-    i = np.rint(layer.grid.indices(points)).astype(int)
-    i = np.clip(i, 0, np.array(layer.grid.size) - 1)
-    return values[i[:, 2], i[:, 1], i[:, 0]]
+    return values[layer.grid.nearest(points)]
+
+
+def denser(layer: Layer, density: float) -> np.ndarray:
+    """Return where a start is denser (1/m), a voxel dilated, in its support: bool (z, y, x)."""
+    return binary_dilation(layer.volume > density) & (layer.support > 0)
 
 
 def occupied(layer: Layer) -> np.ndarray:
     """Return where a start holds anything, one voxel dilated, in its support: bool (z, y, x)."""
-    return binary_dilation(layer.volume > EMPTY) & (layer.support > 0)
+    return denser(layer, EMPTY)
 
 
 def lattice_sites(layer: Layer, region: Region, count: int,
-                  least_cell: float) -> tuple[np.ndarray, float]:
-    """Return the densest lattice of at most ``count`` sites over a start.
+                  least_cell: float, metal_from: float = METAL
+                  ) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the densest lattice of at most ``count`` sites over a start, finer at metal.
 
     Args:
         layer: the start; sites lie where it is occupied.
         region: the box to fill.
         count: most sites.
         least_cell: no finer than this, metres.
+        metal_from: density from which on it is metal, 1/m.
 
     Returns:
-        Sites (M, 3) in metres, and the cell's edge.
+        Sites (M, 3), the edges (M,) of their cells, and the edge away from metal, metres.
     """
-    where = occupied(layer)
-    volume = max(1, int(where.sum())) * float(layer.grid.spacing.prod())
+    metal = denser(layer, metal_from)
+    rest = occupied(layer) & ~metal
+    voxel = float(layer.grid.spacing.prod())
+    # A cell holds two sites.
+    volume = voxel * max(1.0, float(rest.sum()) + float(metal.sum()) / METAL_CELL**3)
     cell = max(least_cell, (2.0 * volume / count) ** (1.0 / 3.0))
     while True:
-        points = sites(region, cell, region.center, lambda p: nearest(where, layer, p), count)
-        if points is not None:
-            return points, cell
+        fine = max(least_cell, METAL_CELL * cell)
+        at_metal = sites(region, fine, region.center, lambda p: nearest(metal, layer, p), count)
+        if at_metal is not None:
+            others = sites(region, cell, region.center, lambda p: nearest(rest, layer, p),
+                           count - len(at_metal))
+            if others is not None:
+                return (np.concatenate([others, at_metal]),
+                        np.repeat([cell, fine], [len(others), len(at_metal)]), cell)
         cell *= 1.01
 
 

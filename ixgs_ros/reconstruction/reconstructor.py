@@ -19,7 +19,7 @@ from ixgs_ros.geometry.view import View
 from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import checks, confidence, state
 from ixgs_ros.reconstruction.accepted import Accepted
-from ixgs_ros.reconstruction.body import Projector
+from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
 from ixgs_ros.reconstruction.course import Course, LEAST_VIEWS
 from ixgs_ros.reconstruction.fit import Progress, ShotFit
@@ -91,15 +91,16 @@ class Reconstructor:
         No model foretells them, so nothing is refused as INCONSISTENT, now or by their yardstick.
 
         Raises:
-            Refusal: one of them cannot be used; those before it are in, the others not.
+            Refusal: one of them cannot be used; those before it are in, the others not. After any
+                other error nothing has changed.
         """
-        added = []
+        together, added = self._shots.copy(), []
         try:
             for shot in shots:
-                added.append(self._accept(shot))
+                added.append(together.accept(shot, self._solution))
         finally:
             if added:
-                self._course.begin()
+                self._begin_anew(together, self.revision + len(added))
         return added
 
     def remove_shot(self, shot_id: int) -> None:
@@ -107,18 +108,23 @@ class Reconstructor:
 
         Raises:
             KeyError: there is no such shot.
+            Exception: the new start failed. The shot is out all the same, as it may be the cause
+                of more; the model, with its region, is the one that it has moved.
         """
-        self._shots.remove(shot_id)
-        self._course.quarantine.forget()
-        self._course.revision += 1
-        self._course.begin()
+        others = self._shots.copy()
+        others.remove(shot_id)
+        try:
+            self._begin_anew(others, self.revision + 1)
+        except Exception:
+            self._course.go_on_without(shot_id)
+            raise
 
     def set_region(self, region: Region) -> None:
         """Move the volume; where old and new box overlap, what is known is kept.
 
         Raises:
             ParameterError: the region is larger than the configuration allows.
-            ValueError: the shots do not show it; nothing has changed.
+            ValueError: the shots do not show it; nothing has changed, nor after any other error.
         """
         build(ReconstructionConfig, {'region.center': region.center.tolist(),
                                      'region.size': region.size.tolist()})
@@ -128,10 +134,9 @@ class Reconstructor:
         if self._solution is not None:
             overlap = intersection(region, self._solution.region)
             prior = None if overlap is None else (self._solution.body, overlap)
-        self._shots.set_region(region)
-        self._course.quarantine.forget()
-        self._course.revision += 1
-        self._course.begin(prior)
+        elsewhere = self._shots.copy()
+        elsewhere.set_region(region)
+        self._begin_anew(elsewhere, self.revision + 1, prior)
 
     def advance(self) -> bool:
         """Do one piece of work: a step, or a piece of a new start that is under way or due.
@@ -306,13 +311,30 @@ class Reconstructor:
         return self._course.held_out_residual
 
     @property
+    def contradiction(self) -> str | None:
+        """In what the shots as a whole contradict each other; '' if they do not.
+
+        None as long as they were not looked at: that is done when steps gain nothing more.
+        """
+        return self._course.contradiction
+
+    @property
     def converged(self) -> bool:
-        """Whether held-out pixels have stopped improving, and no new start may change that."""
+        """Whether held-out pixels have stopped improving, and nothing else is to be done."""
         return self._course.converged
 
     @property
     def _solution(self) -> Solution | None:
         return self._course.solution
+
+    def _begin_anew(self, shots: Accepted, revision: int,
+                    prior: tuple[Body, Region] | None = None) -> None:
+        """Replace shots and model by others, once these are made: an error leaves what stands."""
+        self._course.drop_work()   # its memory is for the new start
+        course = Course(self._projector, self.config, shots)
+        course.revision, course.steps = revision, self.steps
+        course.begin(prior)
+        self._shots, self._course = shots, course
 
     def _accept(self, shot: Shot) -> ShotFit:
         fit = self._shots.accept(shot, self._solution)

@@ -87,7 +87,7 @@ class Solution:
         """
         exposures = Exposures(np.array([m.known_offset for m in measurements]))
         chosen = np.flatnonzero(used)
-        body, layers = yield from build_body([measurements[k] for k in chosen],
+        body, layers = yield from build_body(projector, [measurements[k] for k in chosen],
                                              exposures.offsets[chosen], region, config, begun,
                                              quick)
         yield
@@ -174,6 +174,16 @@ class Solution:
         self.measurements.append(m)
         self.used = np.append(self.used, True)
         self._curvature.append(curvature)
+
+    def forget(self, view: int) -> None:
+        """Go on without a view; the body stays as the view has moved it."""
+        del self.measurements[view]
+        self.exposures.forget(view)
+        self._curvature.forget(view)
+        self.used = np.delete(self.used, view)
+        self.held_out = np.delete(self.held_out, view)
+        self.misfits = np.delete(self.misfits, view, axis=0)
+        self.founded -= view < self.founded
 
     def image(self, m: Measurement) -> np.ndarray:
         """Return the line integrals (h, w) through the body as a view sees it."""

@@ -6,9 +6,15 @@ import numpy as np
 
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.reconstruction import coarse
-from ixgs_ros.reconstruction.body import Body
+from ixgs_ros.reconstruction.body import Body, Projector
 from ixgs_ros.reconstruction.config import ReconstructionConfig
-from ixgs_ros.reconstruction.lattice import gaussians_at, lattice_sites, nearest, occupied
+from ixgs_ros.reconstruction.lattice import (
+    gaussians_at,
+    lattice_sites,
+    METAL,
+    nearest,
+    occupied,
+)
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.shell import shell
 from ixgs_ros.reconstruction.work import Pieces
@@ -16,6 +22,9 @@ from ixgs_ros.volume.grid import Region
 
 # The fine lattice goes this far beyond the region, so that the coarse shell does not show inside.
 MARGIN = 0.004
+# How often the Gaussians' densities are matched to the voxels that they are made from: once gains
+# 0.5 dB, twice 0.6, four times 0.7 (chest, the first volume).
+MATCHES = 2
 # No finer lattice than this many voxels a cell: more Gaussians than voxels would say nothing.
 LEAST_CELL = 2.0
 
@@ -36,12 +45,14 @@ def empty_layers(measurements: list[Measurement], offsets: np.ndarray, region: R
     return layers
 
 
-def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Region,
-               config: ReconstructionConfig, begun: list[np.ndarray] | None = None,
-               quick: bool = False) -> Pieces[tuple[Body, list[np.ndarray]]]:
+def build_body(projector: Projector, measurements: list[Measurement], offsets: np.ndarray,
+               region: Region, config: ReconstructionConfig,
+               begun: list[np.ndarray] | None = None, quick: bool = False
+               ) -> Pieces[tuple[Body, list[np.ndarray]]]:
     """Return a body from the measurements, and the coarse voxels that it was made from.
 
     Args:
+        projector: evaluates bodies.
         measurements: of at least two views.
         offsets: (views,) exposure offsets known so far.
         region: of the volume.
@@ -57,12 +68,20 @@ def build_body(measurements: list[Measurement], offsets: np.ndarray, region: Reg
     beyond = layers[1] if len(layers) > 1 and occupied(layers[1]).any() else None
     share = 0.0 if beyond is None else model.shell_share
     count = int((1.0 - share) * model.max_gaussians)
-    points, cell = lattice_sites(inner, box, count, LEAST_CELL * config.volume.spacing)
+    # Of few shots of a body wider than the field, voxels pile up to more than metal has.
+    told = beyond is None or len(measurements) >= coarse.MANY_VIEWS
+    points, cells, cell = lattice_sites(inner, box, count, LEAST_CELL * config.volume.spacing,
+                                        METAL if told else np.inf)
     yield
-    fine = gaussians_at(points, np.full(len(points), cell), nearest(inner.volume, inner, points))
+    fine = gaussians_at(points, cells, nearest(inner.volume, inner, points))
     around = GaussianModel.empty() if beyond is None else shell(
         beyond, box, model.shell_extent, cell, model.max_gaussians - count)
-    return Body(fine, around), [layer.volume for layer in layers]
+    body = Body(fine, around)
+    for _ in range(MATCHES if told else 0):
+        yield
+        # Not metal: where hardly a photon comes, a right view would stand out by it.
+        body.match(projector, inner.grid, inner.volume, METAL)
+    return body, [layer.volume for layer in layers]
 
 
 def schedule_of(layers: list[coarse.Layer], views: int, begun: bool, quick: bool

@@ -124,4 +124,5 @@ class OfflineModel:
         model = self.reconstructor
         records = [*self._refused, *(self.record(shot_id) for shot_id in self._stamps)]
         return Report(records, list(self._seconds.values()), self.clock.cpu_s, self.clock.wall_s,
-                      len(model.model), model.steps, model.held_out_residual)
+                      len(model.model), model.steps, model.held_out_residual,
+                      contradiction=model.contradiction)

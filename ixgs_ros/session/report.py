@@ -84,6 +84,8 @@ class Report:
         metrics: against the truth, if one was given.
         mode: 'offline' or 'online'.
         attenuation: of the second model, of attenuation beside bone; None where there is one only.
+        contradiction: in what the shots as a whole contradict each other, '' if they do not; None
+            where they were not looked at (online the reconstructor's diagnostics tell).
     """
 
     shots: list[ShotRecord] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Report:
     metrics: Metrics | None = None
     mode: str = 'offline'
     attenuation: Report | None = None
+    contradiction: str | None = None
 
     @property
     def accepted(self) -> int:
@@ -130,6 +133,8 @@ class Report:
             'gaussians': self.gaussians, 'steps': self.steps,
             'held_out_residual': self.held_out_residual,
             'shots': shots}
+        if self.contradiction is not None:
+            content['contradiction'] = self.contradiction
         if self.metrics is not None:
             content['metrics'] = asdict(self.metrics)
         return content

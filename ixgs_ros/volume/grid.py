@@ -111,3 +111,11 @@ class VoxelGrid:
     def indices(self, points: np.ndarray) -> np.ndarray:
         """Return fractional voxel indices (..., 3) in x, y, z of points (..., 3) in metres."""
         return (np.asarray(points) - self.origin) / self.spacing
+
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the indices z, y, x of the voxels nearest to points (M, 3) in metres, (M,) each.
+
+        Volumes can be indexed by them; points outside get the voxel of the border.
+        """
+        index = np.clip(np.rint(self.indices(points)), 0, np.array(self.size) - 1).astype(int)
+        return index[:, 2], index[:, 1], index[:, 0]

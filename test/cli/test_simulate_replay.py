@@ -122,11 +122,15 @@ def test_an_existing_bag_is_not_touched(ct, bag, capsys):
 def test_replay_writes_the_files_of_the_contract_twice_the_same(replay, ct, tmp_path):
     code, out, said, _ = replay('--steps', '12', '--truth', ct)
     assert code == 0 and 'PSNR' in said and 'Research use only' in said
-    assert sorted(path.name for path in out.iterdir()) == ['report.json', 'volume.nii.gz',
-                                                           'volume.nrrd']
+    # The body is about as much wider than the field as a deviation can be told for.
+    names = {path.name for path in out.iterdir()} - {'deviation.nii.gz'}
+    assert names == {'report.json', 'volume.nii.gz', 'volume.nrrd'}
     report = json.loads((out / 'report.json').read_text())
     assert report['views'] == {'received': 5, 'accepted': 5, 'refused': {}}
-    assert report['steps'] == 12 and report['metrics']['psnr_db'] > 12
+    assert report['steps'] == 12
+    # 23.4 dB: 20.7 were a finer lattice put where voxels of few shots pile up, 22.8 were the
+    # Gaussians matched to them.
+    assert report['metrics']['psnr_db'] > 23.0
     image = nibabel.load(out / 'volume.nii.gz')
     assert image.shape == (20, 20, 20) and int(image.header['sform_code']) == 1
     again = replay('--steps', '12', out=tmp_path / 'again')[1]

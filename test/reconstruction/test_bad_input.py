@@ -7,7 +7,7 @@ import pytest
 from reconstruction_scene import BODY, CARM, configure, line_integrals, REGION, rms, take
 
 from ixgs_ros.geometry.orbits import CArmAngles, random_views
-from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.reconstruction import density, Reconstructor
 from ixgs_ros.standardization import counts_to_line_integrals, PhysicsConfig
 from ixgs_ros.verdict import Code, Refusal
 from ixgs_ros.volume.grid import Region
@@ -74,6 +74,84 @@ def test_a_region_that_no_shot_shows_is_refused_and_the_model_stays():
     elsewhere.set_region(Region([1.0, 0, 0], [0.1, 0.1, 0.1]))
     with pytest.raises(Refusal, match='OUT_OF_VIEW.*0 %.*at least 20 %'):
         elsewhere.add_shot(take(BODY, VIEWS[:1])[0])
+
+
+def fail_late(monkeypatch):
+    """Let every new start run out of memory in its last sweep."""
+    sweep, calls = density.sweep, []
+
+    def failing(*given):
+        calls.append(given)
+        if len(calls) % 3 == 0:
+            raise MemoryError('no room')
+        return sweep(*given)
+    monkeypatch.setattr(density, 'sweep', failing)
+
+
+def everything(model):
+    return {name: np.array(value).tobytes() for name, value in model.state().items()}
+
+
+def small(shots, steps=4, **settings):
+    model = Reconstructor(configure(volume__spacing=0.008, model__max_gaussians=500, **settings))
+    model.add_shots(shots)
+    model.refine(steps)
+    return model
+
+
+@pytest.mark.parametrize('call', [
+    lambda model: model.set_region(Region([0.01, 0, 0], [0.14, 0.14, 0.14])),
+    lambda model: model.add_shots(take(BODY, VIEWS[3:4], first_id=4))])
+def test_a_start_that_fails_leaves_all_as_it_was(monkeypatch, call):
+    """And the same call, once it succeeds, gives what it would have given at first."""
+    model, same = (small(take(BODY, VIEWS[:3])) for _ in range(2))
+    before = everything(model)
+    with monkeypatch.context() as patch:
+        fail_late(patch)
+        with pytest.raises(MemoryError):
+            call(model)
+    assert everything(model) == before
+    for one in (model, same):
+        call(one)
+        one.refine(4)
+    assert everything(model) == everything(same)
+
+
+def test_the_first_start_that_fails_leaves_the_shot_before(monkeypatch):
+    shots = take(BODY, VIEWS[:2])
+    model, same = small(shots[:1]), small(shots[:1])
+    with monkeypatch.context() as patch:
+        fail_late(patch)
+        with pytest.raises(MemoryError):
+            model.add_shot(shots[1])
+    assert list(model.fits) == [1] and model.gaussians == 0 and model.revision == 1
+    for one in (model, same):
+        one.add_shot(shots[1])
+    assert model_bytes(model) == model_bytes(same) != b''
+
+
+def test_a_shot_is_out_also_where_no_model_can_be_made_without_it(monkeypatch):
+    """The model goes on with the others; the region, which the shot has decided on, stays."""
+    automatic = {'region__size': (0.0, 0.0, 0.0)}
+    shots = take(BODY, VIEWS[:4])
+    model = small(shots, 20, **automatic)
+    body, region, residual = model_bytes(model), model.region, model.held_out_residual
+    with monkeypatch.context() as patch:
+        fail_late(patch)
+        with pytest.raises(MemoryError):
+            model.remove_shot(1)
+    assert list(model.fits) == [2, 3, 4] and model.views == 3
+    assert model_bytes(model) == body and model.region is region
+    assert 0.5 < model.held_out_residual / residual < 2
+    model.refine(20)
+    assert model.held_out_residual < 1.2 * residual and np.isfinite(model.volume()).all()
+    # A checkpoint of it is whole.
+    resumed = Reconstructor.from_state(model.config, model.state())
+    assert everything(resumed) == everything(model)
+    # The next removal succeeds, and moves the region to where the others look.
+    model.remove_shot(2)
+    np.testing.assert_array_equal(model.region.center,
+                                  small(shots[2:], 0, **automatic).region.center)
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf])

@@ -155,7 +155,7 @@ def test_a_view_that_no_start_has_seen_is_not_set_aside_by_figures_after_a_check
 
 
 def test_a_trial_that_a_new_region_ends_half_way_acquits_nobody():
-    shots = shots_of(BALLS, 6, 3, 1.0)
+    shots = shots_of(BALLS, 6, 5, 1.0)
     shots[WRONG] = misplaced(shots[WRONG])
     model = Reconstructor(configure())
     model.add_shots(shots)

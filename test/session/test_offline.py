@@ -154,16 +154,16 @@ def test_budgets_that_are_none():
 
 
 def test_the_clock_counts_work_only():
-    clock = WorkClock()
+    clock, start = WorkClock(), time.process_time()
     with clock:
         end = time.process_time() + 0.05
         while time.process_time() < end:
             pass
-    worked = clock.cpu_s
+    worked, most = clock.cpu_s, time.process_time() - start + 0.02
     end = time.process_time() + 0.05
     while time.process_time() < end:
         pass
-    assert clock.cpu_s == worked and 0.045 < worked < 0.2
+    assert clock.cpu_s == worked and 0.045 < worked < most
     with clock, pytest.raises(RuntimeError, match='stands still'):
         clock.__enter__()
 

@@ -38,3 +38,11 @@ def test_bad_planes_are_named(arguments, error, message):
              'width': 5}
     with pytest.raises(error, match=message):
         Plane(**sound | arguments)
+
+
+def test_the_nearest_voxels_index_a_volume_and_points_outside_get_the_border():
+    grid = VoxelGrid(np.array([0.0, 0.1, 0.2]), np.array([0.01, 0.02, 0.03]), (4, 3, 2))
+    volume = np.arange(24).reshape(grid.shape)
+    points = np.array([[0.019, 0.121, 0.214], [0.03, 0.14, 0.23], [-1.0, 9.0, -1.0]])
+    assert volume[grid.nearest(points)].tolist() == [volume[0, 1, 2], volume[1, 2, 3],
+                                                     volume[0, 2, 0]]
