@@ -1,8 +1,11 @@
 """Adam over the blocks of a Gaussian model, with bounds, fused into one pass a step.
 
 Adam (Kingma and Ba, 2015) divides each step by the gradient's own running size, so a rate is about
-the length of a step in the block's unit. Densities are stepped as they are (the image is linear in
-them) and clipped at 0; scales in logarithms, bounded in size and in anisotropy against needles.
+the length of a step in the block's unit. Where there is next to nothing to fit, that would be a
+walk at random of as long steps: the mean size of the block's gradients is added to each size, so
+that small gradients make small steps (the usual ε is that in other units, and too small to
+matter). Densities are stepped as they are (the image is linear in them) and clipped at 0; scales
+in logarithms, bounded in size and in anisotropy against needles.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from ixgs_ros.parameters import setting
 LONGEST_AGE = 2000
 # Keeps 0 / 0 of a gradient that was always 0 from being NaN.
 TINY = np.float32(1e-30)
+# The mean size of a block's gradients is that of about so many Gaussians.
+SAMPLE = 2000
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class AdamConfig:
                                 high=0.9999)
     decay_square: float = setting(0.99, 'decay of the running mean of their squares', low=0.0,
                                   high=0.9999)
+    damping: float = setting(
+        1.0, 'so many times the mean size of the gradients of a block is added to the size of '
+        'each, by which its step is divided; 0: steps are as long where there is nothing to fit',
+        low=0.0, high=100.0)
     min_scale: float = setting(3e-4, 'smallest standard deviation', unit='m', low=1e-6)
     max_scale: float = setting(0.05, 'largest standard deviation', unit='m', low=1e-6)
     max_anisotropy: float = setting(6.0, 'largest ratio of two standard deviations of a Gaussian',
@@ -46,10 +55,11 @@ class AdamConfig:
 
 @njit(**INLINE)
 def _moved(parameter: np.ndarray, gradient: np.ndarray, first: np.ndarray, second: np.ndarray,
-           i: int, last: int, k: int, rate: float, decay: tuple, state: tuple) -> simd.Vector:
+           i: int, last: int, k: int, rate: tuple, decay: tuple, state: tuple) -> simd.Vector:
     """Update the running means of column ``k`` from row ``i`` on; return the stepped parameters.
 
-    ``state`` holds the two bias corrections and ``finite``, NaN where nothing may change.
+    ``rate`` is that of the block, and what is added to the sizes of its gradients. ``state`` holds
+    the two bias corrections and ``finite``, NaN where nothing may change.
     """
     one, zero = float32(1), float32(0)
     correction, square_correction, finite = state
@@ -58,8 +68,8 @@ def _moved(parameter: np.ndarray, gradient: np.ndarray, first: np.ndarray, secon
     m_new, v_new = m + (one - decay[0]) * (g - m), v + (one - decay[1]) * (g * g - v)
     put(first, i, last, k, choose(finite, zero, m_new, m))
     put(second, i, last, k, choose(finite, zero, v_new, v))
-    step = m_new * correction / (math.sqrt(v_new * square_correction) + TINY)
-    return choose(finite, zero, old - rate * step, old)
+    step = m_new * correction / (math.sqrt(v_new * square_correction) + rate[1])
+    return choose(finite, zero, old - rate[0] * step, old)
 
 
 @njit(**INLINE)
@@ -74,7 +84,7 @@ def _bounded(a: simd.Vector, largest: simd.Vector, bounds: tuple) -> simd.Vector
 
 @njit(**INLINE)
 def _step_scales(log_scales: np.ndarray, d: np.ndarray, first: np.ndarray, second: np.ndarray,
-                 i: int, last: int, rate: float, decay: tuple, state: tuple,
+                 i: int, last: int, rate: tuple, decay: tuple, state: tuple,
                  bounds: tuple) -> None:
     a = _moved(log_scales, d, first, second, i, last, intp(0), rate, decay, state)
     b = _moved(log_scales, d, first, second, i, last, intp(1), rate, decay, state)
@@ -88,7 +98,7 @@ def _step_scales(log_scales: np.ndarray, d: np.ndarray, first: np.ndarray, secon
 
 @njit(**INLINE)
 def _step_quaternions(quaternions: np.ndarray, d: np.ndarray, first: np.ndarray,
-                      second: np.ndarray, i: int, last: int, rate: float, decay: tuple,
+                      second: np.ndarray, i: int, last: int, rate: tuple, decay: tuple,
                       state: tuple) -> None:
     w = _moved(quaternions, d, first, second, i, last, intp(0), rate, decay, state)
     x = _moved(quaternions, d, first, second, i, last, intp(1), rate, decay, state)
@@ -117,10 +127,11 @@ def _difference_with_itself(gradients: tuple, i: int, last: int) -> simd.Vector:
 @njit(**KERNEL)
 def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, second: tuple,
           ages: np.ndarray, corrections: np.ndarray, work: np.ndarray, rates: np.ndarray,
-          decay: tuple, bounds: tuple) -> int:
+          damping: np.ndarray, decay: tuple, bounds: tuple) -> int:
     """Step the Gaussians [begin, end); return how many have gradients that are not finite.
 
-    ``work`` is (N, 3): a Gaussian's two bias corrections, and 0 or NaN.
+    ``damping`` is added to the sizes of the gradients, a block each. ``work`` is (N, 3): a
+    Gaussian's two bias corrections, and 0 or NaN.
     """
     last, oldest, zero = end - 1, corrections.shape[0] - 1, float32(0)
     for i in range(begin, end):
@@ -131,18 +142,19 @@ def _step(begin: int, end: int, model: tuple, gradients: tuple, first: tuple, se
         put(work, i, last, 2, finite)
         state = (take(work, i, last, 0), take(work, i, last, 1), finite)
         if rates[0] > 0:
+            rate = (rates[0], damping[0])
             for k in range(3):
                 put(model[0], i, last, k, _moved(model[0], gradients[0], first[0], second[0], i,
-                                                 last, k, rates[0], decay, state))
+                                                 last, k, rate, decay, state))
         if rates[1] > 0:
-            _step_scales(model[1], gradients[1], first[1], second[1], i, last, rates[1], decay,
-                         state, bounds)
+            _step_scales(model[1], gradients[1], first[1], second[1], i, last,
+                         (rates[1], damping[1]), decay, state, bounds)
         if rates[2] > 0:
-            _step_quaternions(model[2], gradients[2], first[2], second[2], i, last, rates[2],
-                              decay, state)
+            _step_quaternions(model[2], gradients[2], first[2], second[2], i, last,
+                              (rates[2], damping[2]), decay, state)
         if rates[3] > 0:
             density = _moved(model[3], gradients[3], first[3], second[3], i, last, intp(0),
-                             rates[3], decay, state)
+                             (rates[3], damping[3]), decay, state)
             put(model[3], i, last, 0, choose(density, zero, density, zero))
     bad = 0
     for i in range(begin, end):
@@ -208,11 +220,25 @@ class Adam:
         rates = np.array([c.rate_means, c.rate_log_scales, c.rate_quaternions, c.rate_densities])
         bad = self._team.run(_step, len(self), _columns(model), _columns(gradients), self._first,
                              self._second, self._ages, self._corrections, self._work,
-                             (rates * factor).astype(np.float32), self._decay, self._bounds,
-                             grain=GRAIN)
+                             (rates * factor).astype(np.float32), self._damping(gradients),
+                             self._decay, self._bounds, grain=GRAIN)
         if sum(bad):
             raise FloatingPointError(f'expected finite gradients, got {sum(bad)} of {len(self)} '
                                      'Gaussians with NaN or infinity')
+
+    def _damping(self, gradients: Gradients) -> np.ndarray:
+        """Return what is added to the sizes of the gradients of each block, (4,) float32."""
+        some = np.arange(0, len(self), max(1, len(self) // SAMPLE))
+        columns = [block[some] for block in _columns(gradients)]
+        finite = np.logical_and.reduce([np.isfinite(block).all(axis=1) for block in columns])
+        ages = np.minimum(self._ages[some[finite]] + 1, len(self._corrections) - 1)
+        correction, keep = self._corrections[ages, 1, np.newaxis], self._decay[1]
+        found = np.zeros(len(columns), np.float32)
+        for k, (gradient, second) in enumerate(zip(columns, self._second, strict=True)):
+            square = gradient[finite]**2
+            sizes = np.sqrt((square + keep * (second[some[finite]] - square)) * correction)
+            found[k] = self.config.damping * sizes.mean() if sizes.size else 0.0
+        return found + TINY
 
     def select(self, which: np.ndarray) -> None:
         """Keep the state of an index array or boolean mask, as `GaussianModel.select` does."""

@@ -6,6 +6,10 @@ the RMS h of the held-out residuals, and the differences D between neighbours of
 voxelization of the region. Smoothing changes slowly, so its gradient is taken anew every tenth
 step only. The shell has nothing but its densities to fit, by the majoriser steps of the
 density sweeps.
+
+Adam's steps are as long whatever is left to be explained. So they are up to twice as long where a
+view leaves much that the body could explain, which is what neighbouring pixels have in common:
+noise is not.
 """
 
 from __future__ import annotations
@@ -37,6 +41,11 @@ TV_EPSILON = 0.3
 # λ of the shell's density steps: one view among many moves it only so far.
 SHELL_RATE = 0.2
 WARM_UP = 30
+# Steps are as long as the rates say where neighbours have this much or less in common, line
+# integrals, and grow with it up to so many times. (A start on 24 shots leaves 0.013 to 0.019,
+# reported poses 0.5° and 1.5 mm off 0.04 to 0.05.)
+LITTLE = 0.0125
+LONGEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,23 @@ class StepResult:
 
     residual: float
     held_out: float
+
+
+def shared(residual: np.ndarray, weights: np.ndarray) -> float:
+    """Return the RMS of what residuals have in common with their neighbours', line integrals.
+
+    It is the root of their covariance along the rows, 0 where that is negative: noise that is
+    independent from pixel to pixel adds nothing.
+
+    Args:
+        residual: (h, w) measured minus model, line integrals.
+        weights: (h, w).
+    """
+    roots = np.sqrt(weights)
+    values = roots * residual
+    total = np.vdot(roots[:, 1:], roots[:, :-1])
+    covariance = np.vdot(values[:, 1:], values[:, :-1]) / total if total > 0 else 0.0
+    return float(np.sqrt(max(0.0, covariance)))
 
 
 class Refiner:
@@ -102,12 +128,20 @@ class Refiner:
                 self._smoothing = self._smooth(unexplained)
             gradients.add(self._smoothing)
         shell_gradient = self._projector.backproject_shell(weighted)
-        self.adam.step(body.fine, gradients, self.rate(number))
+        self.adam.step(body.fine, gradients,
+                       self.rate(number) * self._boldness(residual, fitted))
         relax(body.shell.densities, shell_gradient, curvature.of(view),
               SHELL_RATE * self.rate(number))
         self._steps += 1
         return StepResult(weighted_rms(residual, fitted),
                           weighted_rms(residual, m.held_out * trust))
+
+    def _boldness(self, residual: np.ndarray, weights: np.ndarray) -> float:
+        """Return how many times as long a view's step is as the rates say."""
+        # What is left of a truncated body is what lies beyond, which these Gaussians cannot fit.
+        if len(self._body.shell):
+            return 1.0
+        return min(max(1.0, shared(residual, weights) / LITTLE), LONGEST)
 
     def rate(self, number: int) -> float:
         """Return the share of the full rates at a step.

@@ -16,7 +16,7 @@ from ixgs_ros.reconstruction.replay import view_of_step
 SETTLED = 2
 # Where one shot comes to a model, rates stay as low as they have become, but not lower than after
 # so many steps with each view: the new one has to move it.
-KNOWN_STEPS = 30
+KNOWN_STEPS = 10
 
 
 class Schedule:

@@ -16,9 +16,14 @@ def random_gradients(seed: int, count: int) -> Gradients:
     return gradients
 
 
-def test_steps_equal_the_textbook():
-    """Five steps of m, v with bias corrections, in float64 (Kingma and Ba, algorithm 1)."""
-    config = AdamConfig(rate_densities=0.2, rate_means=1e-4, min_scale=1e-6, max_anisotropy=1e6)
+@pytest.mark.parametrize('damping', [0.0, 0.7])
+def test_steps_equal_the_textbook(damping):
+    """Five steps of m, v with bias corrections, in float64 (Kingma and Ba, algorithm 1).
+
+    Its ε is so many times the mean of the roots of v.
+    """
+    config = AdamConfig(rate_densities=0.2, rate_means=1e-4, min_scale=1e-6, max_anisotropy=1e6,
+                        damping=damping)
     model, adam = random_model(0, 30), Adam(30, config)
     model.densities += 10
     means, densities = model.means.astype(float), model.densities.astype(float)
@@ -31,10 +36,28 @@ def test_steps_equal_the_textbook():
             g = getattr(gradients, name).reshape(30, -1).astype(float)
             m[k][:, :g.shape[1]] += 0.1 * (g - m[k][:, :g.shape[1]])
             v[k][:, :g.shape[1]] += 0.01 * (g * g - v[k][:, :g.shape[1]])
-            first, second = m[k] / (1 - 0.9 ** step), v[k] / (1 - 0.99 ** step)
-            values -= 0.5 * rate * (first / np.sqrt(second + 1e-300))[:, :g.shape[1]]
+            first, second = (state[k][:, :g.shape[1]] / (1 - decay ** step)
+                             for state, decay in ((m, 0.9), (v, 0.99)))
+            epsilon = 1e-150 + damping * np.sqrt(second).mean()
+            values -= 0.5 * rate * first / (np.sqrt(second) + epsilon)
     np.testing.assert_allclose(model.means, means, atol=1e-8)
     np.testing.assert_allclose(model.densities, densities, rtol=1e-5)
+
+
+def test_where_there_is_nothing_to_fit_nothing_walks():
+    """Gradients of a hundredth of the others' size move 1 of 20 as far; undamped as far."""
+    moved = {}
+    for damping in (0.0, 1.0):
+        model, adam = random_model(7, 40), Adam(40, AdamConfig(damping=damping))
+        before = model.copy()
+        for step in range(10):
+            gradients = random_gradients(step, 40)
+            gradients.means[::2] *= 0.01
+            adam.step(model, gradients)
+        far = np.abs(model.means - before.means).mean(axis=1)
+        moved[damping] = far[::2].mean() / far[1::2].mean()
+    assert moved[0.0] == pytest.approx(1.0, abs=0.3)
+    assert moved[1.0] < 0.05
 
 
 def test_bounds_hold_whatever_the_gradient():
@@ -64,8 +87,10 @@ def test_a_rate_of_zero_leaves_its_block_alone():
 
 def test_survivors_keep_their_state_and_newcomers_start_afresh():
     """Removing and adding Gaussians changes no other's path, bit for bit."""
-    model, adam = random_model(3, 40), Adam(40)
-    whole, reference = model.copy(), Adam(40)
+    # Damping is by what all have in common.
+    config = AdamConfig(damping=0.0)
+    model, adam = random_model(3, 40), Adam(40, config)
+    whole, reference = model.copy(), Adam(40, config)
     for step in range(3):
         for one, state in ((model, adam), (whole, reference)):
             state.step(one, random_gradients(step, 40))
@@ -73,7 +98,7 @@ def test_survivors_keep_their_state_and_newcomers_start_afresh():
     adam.select(keep)
     adam.extend(5)
     model = GaussianModel.concatenate([model.select(keep), random_model(4, 5)])
-    newcomers, alone = random_model(4, 5), Adam(5)
+    newcomers, alone = random_model(4, 5), Adam(5, config)
     for step in range(3, 6):
         gradients, late = random_gradients(step, 40), random_gradients(100 + step, 5)
         reference.step(whole, gradients)

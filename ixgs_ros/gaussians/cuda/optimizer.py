@@ -8,7 +8,7 @@ import torch
 
 from ixgs_ros.gaussians.cuda.model import Blocks, DeviceGradients, DeviceModel
 from ixgs_ros.gaussians.model import BLOCKS
-from ixgs_ros.gaussians.optimizer import AdamConfig, TINY
+from ixgs_ros.gaussians.optimizer import AdamConfig, SAMPLE, TINY
 
 
 class DeviceAdam:
@@ -97,8 +97,15 @@ class DeviceAdam:
         ages = _beside(self._ages, gradient).double()
         corrections = [(1 / (1 - decay ** ages)).float()
                        for decay in (c.decay_mean, c.decay_square)]
-        step = first * corrections[0] / (torch.sqrt(second * corrections[1]) + float(TINY))
+        sizes = torch.sqrt(second * corrections[1])
+        step = first * corrections[0] / (sizes + self._damping(sizes, finite))
         return getattr(model, name) - rate * step
+
+    def _damping(self, sizes: torch.Tensor, finite: torch.Tensor) -> torch.Tensor:
+        """Return what is added to the sizes of a block's gradients, by the mean of some."""
+        some = slice(None, None, max(1, len(self) // SAMPLE))
+        known = sizes[some][finite[some]]
+        return self.config.damping * known.sum() / max(1, known.numel()) + float(TINY)
 
     def _bounded(self, name: str, block: torch.Tensor) -> torch.Tensor:
         """Return stepped parameters within the bounds of their block."""
