@@ -24,9 +24,12 @@ from ixgs_ros.parameters import build
 from ixgs_ros.reconstruction import (
     coarse,
     exposure,
+    lattice,
     ReconstructionConfig,
     Reconstructor,
+    refinement,
     solution,
+    start,
     starts,
 )
 from ixgs_ros.reconstruction.work import Pieces
@@ -76,6 +79,14 @@ PARTS = {
     WHOLE: Part('nothing', ALL),
     'fewer': Part('three quarters of the Gaussians: at most 12 500', ALL,
                   {'model.max_gaussians': 12_500}),
+    'damping': Part('the damping of steps where there is little to fit', ALL,
+                    {'refine.adam.damping': 0.0}),
+    'longer steps': Part('the longer steps where much is left: as the rates say',
+                         (CLEAN, JITTER, PHOTONS), constants=[(refinement, 'LONGEST', 1.0)]),
+    'fine at metal': Part('the finer lattice at metal', (PHOTONS,),
+                          constants=[(lattice, 'METAL_CELL', 1.0)]),
+    'matching': Part('the matching of a new start to its voxels', ALL,
+                     constants=[(start, 'MATCHES', 0)]),
     'more': Part('the cap of 50 000 Gaussians: at most 100 000', ALL,
                  {'model.max_gaussians': 100_000}),
     'poses': Part('the refinement of the poses', (CLEAN, JITTER, PHOTONS),
