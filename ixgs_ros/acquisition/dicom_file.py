@@ -36,13 +36,20 @@ def read_dicom(path: str | Path) -> Any:
                          'kind') from error
     except OSError as error:
         raise DicomError(f'{path}: {error.strerror or error}') from error
+    except Exception as error:  # pydicom raises many kinds; each means damage
+        raise DicomError(f'{path}: expected a whole DICOM file, got a damaged one: '
+                         f'{_said(error)}') from error
     try:
         fault = _fault(dataset)
-    except (TypeError, ValueError) as error:  # pydicom reads an attribute when it is asked for
-        fault = f'an attribute is not as DICOM has it: {error}'
+    except Exception as error:  # it reads an attribute when it is asked for, as above
+        fault = f'an attribute is not as DICOM has it: {_said(error)}'
     if fault:
         raise DicomError(f'{path}: {fault}')
     return dataset
+
+
+def _said(error: Exception) -> str:
+    return f'{type(error).__name__}, {error}'.removesuffix(', ')
 
 
 def frames(dataset: Any) -> Iterator[np.ndarray]:

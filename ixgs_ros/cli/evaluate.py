@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from ixgs_ros.evaluation.experiment import Series
     from ixgs_ros.evaluation.figure import draw
     from ixgs_ros.evaluation.table import markdown, Rows
+    from ixgs_ros.simulation.sources import name_of
     from ixgs_ros.standardization.network import SHIPPED
     arms = _check(args)
     weights = args.weights or SHIPPED
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     for source in args.ct:
         asked = {}
         for seed in args.seed:
-            series = Series(Path(source).name.split('.')[0], args.simulator, args.trajectory,
+            series = Series(name_of(source), args.simulator, args.trajectory,
                             seed, args.detector)
             questions = [series.question(arm, version_of(arm, weights), views, args.seconds)
                          for views in args.views for arm in arms]
@@ -97,6 +98,7 @@ def _answer(source: str, asked: dict[Series, list[Question]], arms: dict[str, Ar
             continue
         experiment = Experiment(series, patient, out / 'shots')
         _take(experiment, series, questions)
+        experiment.warm_up(max(questions, key=lambda question: question.views))
         for question in questions:
             row = experiment.answer(question, arms[question.arm])
             rows.add(row)

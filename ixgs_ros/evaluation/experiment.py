@@ -37,6 +37,7 @@ REGION_SIZE = 0.160
 DETECTOR_EDGE = 0.3072
 CHUNK = 4
 LEAST_SHOTS = 2
+WARM_SECONDS = 5.0
 BONE_FIGURES = ('relative_l1', 'invented', 'lost')
 
 
@@ -115,6 +116,13 @@ class Experiment:
             self._cache.shot(self._views[number], number)
             said(done)
 
+    def warm_up(self, question: Question) -> None:
+        """Compile all that reconstructs, which no arm is to be charged for."""
+        shots = [self._measured(k) for k in used(question.trajectory, question.views)]
+        # Twice, for the first time may be spent on compiling alone.
+        for _ in range(2):
+            reconstruct(shots, min(WARM_SECONDS, question.seconds))
+
     def answer(self, question: Question, arm: Arm) -> Row:
         """Reconstruct from an arm's shots and return the figures.
 
@@ -131,7 +139,7 @@ class Experiment:
             if shots[-1].quantity == 'bone':
                 views.append(figures(shots[-1].line_integrals, self._bone[number],
                                      self._usable(measured)))
-        volume, predicted = VolumeFigures(*6 * [np.nan]), HeldOutFigures(*2 * [np.nan])
+        volume, predicted = VolumeFigures(*8 * [np.nan]), HeldOutFigures(*2 * [np.nan])
         if len(shots) >= LEAST_SHOTS:
             model = reconstruct(shots, question.seconds)
             volume = volume_figures(model.volume(GRID), self._truth)

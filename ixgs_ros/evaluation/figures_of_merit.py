@@ -36,6 +36,8 @@ class VolumeFigures:
         threshold: that one, on the arm's own values, 1/m.
         surface_mm: mean distance of the surfaces at that threshold.
         surface95_mm: what 95 % of the distances do not exceed.
+        invented_3d: share of the voxels that are no bone and are called so at that threshold.
+        lost_3d: share of the voxels of bone that are not.
     """
 
     psnr_db: float
@@ -44,6 +46,8 @@ class VolumeFigures:
     threshold: float
     surface_mm: float
     surface95_mm: float
+    invented_3d: float
+    lost_3d: float
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,20 @@ def fitted(values: np.ndarray, truth: np.ndarray, where: np.ndarray) -> np.ndarr
 def volume_figures(volume: np.ndarray, truth: np.ndarray) -> VolumeFigures:
     """Return the figures of a volume on `patient.GRID`, (z, y, x) in 1/m, as the truth is."""
     values = fitted(volume, truth, INSIDE)
-    threshold, best = best_threshold(volume[INSIDE], truth[INSIDE] > BONE_PER_M)
+    called, bone = volume[INSIDE], truth[INSIDE] > BONE_PER_M
+    threshold, best = best_threshold(called, bone)
+    called = called > threshold
     distance = surface_distance(volume > threshold, truth > BONE_PER_M,
                                 1e3 * float(GRID.spacing[0]), INSIDE)
     return VolumeFigures(psnr(values[INSIDE], truth[INSIDE]),
                          float(ssim3d(values, truth)[INSIDE].mean()), best, threshold,
-                         distance.mean, distance.p95)
+                         distance.mean, distance.p95, share_of(called, ~bone),
+                         share_of(~called, bone))
+
+
+def share_of(found: np.ndarray, among: np.ndarray) -> float:
+    """Return which share of the voxels ``among`` (N,) bool was found; NaN if there are none."""
+    return float(found[among].mean()) if among.any() else float('nan')
 
 
 def best_threshold(values: np.ndarray, bone: np.ndarray) -> tuple[float, float]:

@@ -57,6 +57,8 @@ class Row(Question):
     threshold: float
     surface_mm: float
     surface95_mm: float
+    invented_3d: float
+    lost_3d: float
     view_psnr_db: float
     view_ssim: float
     refused: int
@@ -96,8 +98,9 @@ def mean(rows: Sequence[Row], name: str) -> float:
 
 
 HEADS = ('CT', 'shots', 'views', 'arm', 'seeds', '3-D PSNR, dB', 'SSIM', 'Dice', 'at, 1/m',
-         'surface, mm', '95 %, mm', 'view PSNR, dB', 'SSIM', 'relative L1', 'invented', 'lost',
-         'gap left: PSNR', 'Dice', 'view PSNR')
+         'surface, mm', '95 %, mm', 'invented in 3-D', 'lost in 3-D',
+         'view PSNR, dB', 'SSIM', 'relative L1', 'invented', 'lost',
+         'refused', 'gap left: PSNR', 'Dice', 'view PSNR')
 GAPS = ('psnr_db', 'dice', 'view_psnr_db')
 
 
@@ -123,9 +126,11 @@ def _line(scene: tuple[str, str, int], arm: str, found: list[Row], here: list[Ro
     version = f' {found[0].version}' if found[0].version else ''
     cells = [scene[0], scene[1], str(scene[2]), arm + version, str(len(found)),
              figure('psnr_db', 2), figure('ssim', 3), figure('dice', 3), figure('threshold', 1),
-             figure('surface_mm', 2), figure('surface95_mm', 1), figure('view_psnr_db', 2),
-             figure('view_ssim', 3), figure('relative_l1', 3), figure('invented', 1, 100, ' %'),
-             figure('lost', 1, 100, ' %'), *gaps]
+             figure('surface_mm', 2), figure('surface95_mm', 1),
+             figure('invented_3d', 1, 100, ' %'), figure('lost_3d', 1, 100, ' %'),
+             figure('view_psnr_db', 2), figure('view_ssim', 3), figure('relative_l1', 3),
+             figure('invented', 1, 100, ' %'), figure('lost', 1, 100, ' %'),
+             figure('refused', 1), *gaps]
     return '| ' + ' | '.join(cells) + ' |'
 
 

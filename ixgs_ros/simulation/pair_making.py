@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from ixgs_ros.geometry.orbits import CArm, CArmAngles
 from ixgs_ros.geometry.view import View
-from ixgs_ros.simulation.bodies import BodySource, draw_body, open_sources
+from ixgs_ros.simulation.bodies import BodySource, draw_body, open_sources, source_name
 from ixgs_ros.simulation.bodies.fields import bone_points, box_of
 from ixgs_ros.simulation.bodies.tissue import with_ends
 from ixgs_ros.simulation.material_caster import MaterialCaster
@@ -24,6 +23,7 @@ from ixgs_ros.simulation.shot_pool import (
     write_body,
     write_index,
 )
+from ixgs_ros.simulation.sources import fingerprint
 
 # So far does soft tissue go on beyond the ends of a body.
 BEYOND_M = 0.15
@@ -156,11 +156,14 @@ def _index(folder: Path, settings: PairSettings) -> dict:
 
 
 def _fingerprints(sources: Sequence[str]) -> list[list[str]]:
-    """Return the sources and, of files, their SHA-256: another file of that name is another."""
-    def digest(place: str) -> str:
-        path = Path(place)
-        if not path.is_file():
-            return ''
-        with path.open('rb') as file:
-            return hashlib.file_digest(file, 'sha256').hexdigest()
-    return [[Path(place).name, digest(place)] for place in sources]
+    """Return the sources and, of files and folders, their digests: another CT is another.
+
+    Raises:
+        PoolError: two sources have one name, by which their shots are told apart.
+    """
+    names = [source_name(place) for place in dict.fromkeys(sources)]
+    for name in names:
+        if names.count(name) > 1:
+            raise PoolError(f'expected sources of different names, got {names.count(name)} times '
+                            f'{name}: what is made of them is told apart by it')
+    return [[Path(place).name, fingerprint(place)] for place in sources]

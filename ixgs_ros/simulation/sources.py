@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from ixgs_ros.simulation import ct_dicom, ct_files, lidc, phantom
@@ -24,6 +25,30 @@ def check_source(source: str | Path) -> None:
     if not path.name.endswith(('.nii', '.nii.gz', '.nrrd', '.nhdr', '.npz')):
         raise CtError(f'{path}: expected a folder with a DICOM series or a file ending in .nii, '
                       '.nii.gz, .nrrd, .nhdr or .npz')
+
+
+def name_of(source: str | Path) -> str:
+    """Return a name that two CTs share only if they are the same.
+
+    It is the source's own without its ending, and of files and folders a part of their digest:
+    series of two patients often lie in files or folders of one name.
+    """
+    found = fingerprint(source)
+    stem = Path(source).resolve().name.split('.')[0] if found else str(source)
+    return f'{stem}-{found[:8]}' if found else stem
+
+
+def fingerprint(source: str | Path) -> str:
+    """Return the SHA-256 of a file, or of the files of a folder; '' for what is none."""
+    path = Path(source)
+    if str(source) in (LIDC, *PHANTOMS) or not path.exists():
+        return ''
+    files = [path] if path.is_file() else sorted(p for p in path.rglob('*') if p.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open('rb') as opened:
+            digest.update(hashlib.file_digest(opened, 'sha256').digest())
+    return digest.hexdigest()
 
 
 def load_ct(source: str | Path) -> Ct:

@@ -9,6 +9,7 @@ import pytest
 from xray_dicom import compress, counts, dataset, write
 
 from ixgs_ros.acquisition.dicom_file import DicomError, frames, read_dicom
+from ixgs_ros.acquisition.dicom_shot import read_shots
 
 PIXELS = counts()
 
@@ -92,3 +93,22 @@ def test_a_frame_that_was_cut_is_named(tmp_path):
     cine = np.stack([PIXELS, PIXELS])
     with pytest.raises(DicomError, match='frame 1 cannot be decoded'):
         read(write(tmp_path / 'a.dcm', dataset(cine, PixelData=PIXELS.tobytes())))
+
+
+@pytest.mark.filterwarnings('ignore')  # pydicom warns of what it makes up for
+def test_a_damaged_header_is_read_or_named(tmp_path):
+    """Three bytes of it are anything; nothing but a DicomError comes of it."""
+    whole = write(tmp_path / 'a.dcm', dataset(PIXELS)).read_bytes()
+    header = whole.index(PIXELS.tobytes()[:64])
+    named = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[rng.integers(132, header, 3)] = rng.integers(0, 256, 3)
+        path = tmp_path / f'{seed}.dcm'
+        path.write_bytes(damaged.tobytes())
+        try:
+            list(read_shots(path))
+        except DicomError as error:
+            named += str(error).startswith(str(path)) or 'frame' in str(error)
+    assert named > 50

@@ -43,6 +43,21 @@ def test_a_shifted_rod_is_as_far_off_as_it_was_shifted():
     assert found.dice == pytest.approx(0.84, abs=0.02)  # 1 - 2 d / (π r), to first order
 
 
+def test_bone_invented_and_lost_are_shares_of_what_is_none_and_what_is():
+    """Of a rod that lacks its half z > 0 half is lost; one half as thick again invents its rim."""
+    truth = rod()
+    half = np.where(POINTS[..., 2] > 0, 0, truth)
+    found = volume_figures(half, truth)
+    assert found.lost_3d == pytest.approx(0.5, abs=0.03) and found.invented_3d < 0.001
+    thick = volume_figures(rod(0.03), truth)
+    # The threshold cuts its soft edge off, 1 mm.
+    none = (truth <= BONE_PER_M)[INSIDE].sum()
+    rim = (np.hypot(POINTS[..., 0], POINTS[..., 1]) < 0.029)[INSIDE].sum() \
+        - (truth > BONE_PER_M)[INSIDE].sum()
+    assert thick.invented_3d == pytest.approx(rim / none, rel=0.05)
+    assert thick.lost_3d < 0.001
+
+
 def test_what_lies_beyond_the_sphere_does_not_count():
     truth = rod()
     spoilt = np.where(np.linalg.norm(POINTS, axis=-1) > RADIUS + 0.006, 50.0, truth)
