@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--weights', default='', metavar='FILE',
         help='the trained network (.safetensors), for --mode network; without it, the one that '
         'comes along')
+    add('--air-counts', type=float, default=0.0, metavar='N',
+        help='stored value where nothing absorbs, for images that show no air (default: 0, as the '
+        'image shows)')
+    add('--metal', choices=('keep', 'mask'), default='keep',
+        help='screws, wires and instruments: kept, or masked (default: %(default)s)')
+    add('--collimator', choices=('automatic', 'none'), default='automatic',
+        help='whether what lies outside the collimator is masked (default: %(default)s)')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,15 +47,18 @@ def run(args: argparse.Namespace) -> int:
     from ixgs_ros.standardization import Standardizer, StandardizerConfig
     if args.weights and args.mode != 'network':
         raise CliError('--weights: expected together with --mode network')
+    if not 0 <= args.air_counts < float('inf'):
+        raise CliError(f'--air-counts {args.air_counts:g}: expected 0 or more')
     for path in args.files:
         if not path.is_file():
             raise CliError(f'{path}: there is no such file; expected DICOM files')
-    standardizer = Standardizer(StandardizerConfig(mode=args.mode, weights=args.weights))
+    standardizer = Standardizer(StandardizerConfig(
+        mode=args.mode, weights=args.weights, metal=args.metal, collimator=args.collimator))
     outputs = Outputs(make_folder(args.out))
     unusable = []
     for path in args.files:
         try:
-            for line in standardize_file(path, standardizer, outputs):
+            for line in standardize_file(path, standardizer, outputs, args.air_counts):
                 say(line)
         except DicomError as error:
             unusable.append(str(error))

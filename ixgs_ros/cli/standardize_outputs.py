@@ -29,14 +29,21 @@ REPORT = 'report'
 MASKED = (90, 40, 40)      # blue, green, red where nothing takes part
 
 
-def standardize_file(path: Path, standardizer: Standardizer, outputs: Outputs) -> Iterator[str]:
+def standardize_file(path: Path, standardizer: Standardizer, outputs: Outputs,
+                     air_counts: float = 0.0) -> Iterator[str]:
     """Standardize a file frame by frame, write the outputs, and yield what to say of each.
+
+    Args:
+        path: of the file.
+        standardizer: what makes line integrals of it.
+        outputs: takes them.
+        air_counts: stored value where nothing absorbs; 0: as the image shows.
 
     Raises:
         DicomError: the file cannot be used, or a frame is damaged; frames before it are written.
     """
     stem = outputs.stem(path)
-    for frame in read_shots(path):
+    for frame in read_shots(path, air_counts):
         shot, verdict = _standardized(frame, standardizer)
         name = stem if frame.count == 1 else f'{stem}_{frame.number:04d}'
         if shot is not None and shot.quantity == 'bone' and frame.geometry.k is None:

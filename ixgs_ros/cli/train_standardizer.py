@@ -193,13 +193,19 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     except ValueError as error:
         raise CliError(f'cannot train so: {error}') from error
     log = TrainingLog(checkpoint, say)
-    trainer.train(budget, log)
+    try:
+        trainer.train(budget, log)
+    except FloatingPointError as error:
+        raise CliError(f'the training went astray at {error}') from error
     log.save(trainer)
     provenance, licences = data.provenance, data.licences
     if start is not None:
         provenance = {**provenance, 'started_from': start.provenance}
         licences = joined_licences(start.licences, licences)
-    weights = finish(trainer, provenance, licences)
+    try:
+        weights = finish(trainer, provenance, licences)
+    except ValueError as error:
+        raise CliError(f'{error}; the training is in {checkpoint}') from error
     save_weights(args.out, weights)
     say(f'weights in {args.out}')
     report(BoneNetwork(weights), data, args)

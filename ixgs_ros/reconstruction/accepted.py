@@ -157,6 +157,7 @@ class Accepted:
         if shot_id not in self.fits:
             raise KeyError(f'expected the id of an accepted shot, one of {sorted(self.fits)}, got '
                            f'{shot_id}')
+        later = {shot.id for shot in self.shots[[s.id for s in self.shots].index(shot_id):]}
         self.forget(shot_id)
         if self._automatic:
             self.region = self._first_region()
@@ -164,8 +165,9 @@ class Accepted:
         for number, shot in enumerate(self.shots, 1):
             verdict = checks.acceptance(shot, number, self.region, Correction(),
                                         self._config.volume.spacing, hint)
-            self.fits[shot.id] = ShotFit(shot.id, verdict,
-                                         agreement=self.fits[shot.id].agreement)
+            # What foretold the later ones had seen the shot that is out.
+            agreed = float('nan') if shot.id in later else self.fits[shot.id].agreement
+            self.fits[shot.id] = ShotFit(shot.id, verdict, agreement=agreed)
 
     def report(self, solution: Solution) -> None:
         """Bring what is said of each shot up to date."""

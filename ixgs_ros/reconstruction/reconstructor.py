@@ -26,7 +26,7 @@ from ixgs_ros.reconstruction.fit import Progress, ShotFit
 from ixgs_ros.reconstruction.solution import Solution
 from ixgs_ros.reconstruction.start import intersection
 from ixgs_ros.shot import Shot
-from ixgs_ros.verdict import Verdict
+from ixgs_ros.verdict import Refusal, Verdict
 from ixgs_ros.volume.grid import Region, VoxelGrid
 
 
@@ -88,7 +88,8 @@ class Reconstructor:
     def add_shots(self, shots: Iterable[Shot]) -> list[ShotFit]:
         """Take several shots at once, with one new start instead of one model after another.
 
-        No model foretells them, so nothing is refused as INCONSISTENT, now or by their yardstick.
+        No model foretells them, not even one that stands, so nothing is refused as INCONSISTENT,
+        now or by their yardstick.
 
         Raises:
             Refusal: one of them cannot be used; those before it are in, the others not. After any
@@ -97,10 +98,13 @@ class Reconstructor:
         together, added = self._shots.copy(), []
         try:
             for shot in shots:
-                added.append(together.accept(shot, self._solution))
-        finally:
+                added.append(together.accept(shot, None))
+        except Refusal:
             if added:
                 self._begin_anew(together, self.revision + len(added))
+            raise
+        if added:
+            self._begin_anew(together, self.revision + len(added))
         return added
 
     def remove_shot(self, shot_id: int) -> None:

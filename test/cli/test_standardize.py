@@ -115,7 +115,33 @@ def test_a_strip_of_one_row_is_refused_by_its_size(tmp_path, capsys):
     assert json.loads((out / 'a.json').read_text())['message'] == words
 
 
+def test_the_signal_of_air_can_be_told_where_an_image_shows_none(tmp_path):
+    """Twice the signal is ln 2 more everywhere."""
+    path = cine(tmp_path / 'run.dcm', [GOOD])
+    found = []
+    for counts in ('2000', '4000'):
+        out = tmp_path / counts
+        assert main(['standardize', str(path), '--out', str(out), '--air-counts', counts]) == 0
+        found.append(np.load(out / 'run.npy'))
+    difference = (found[1] - found[0])[OPEN]
+    assert np.median(difference) == pytest.approx(np.log(2), abs=0.01)
+
+
+def test_metal_is_masked_where_that_is_asked_for(tmp_path):
+    screw = GOOD.copy()
+    screw[40:46, 30:66] = 3
+    path = cine(tmp_path / 'run.dcm', [screw])
+    used = {}
+    for what in ('keep', 'mask'):
+        out = tmp_path / what
+        assert main(['standardize', str(path), '--out', str(out), '--metal', what]) == 0
+        mask = cv2.imread(str(out / 'run_mask.png'), cv2.IMREAD_UNCHANGED)
+        used[what] = (mask[41:45, 32:64] == 255).mean()
+    assert used['keep'] == 1.0 and used['mask'] == 0.0
+
+
 @pytest.mark.parametrize('arguments, words', [
+    (['text.dcm', '--out', 'out', '--air-counts', '-1'], '--air-counts -1: expected 0 or more'),
     (['nowhere.dcm', '--out', 'out'], 'nowhere.dcm: there is no such file'),
     (['text.dcm', '--out', 'out'], 'none of 1 files can be used; the last: text.dcm: expected a'),
     (['text.dcm', '--out', 'out', '--weights', 'w'], '--weights: expected together with'),

@@ -48,6 +48,20 @@ def test_steps_and_bounds_are_those_of_the_cpu(config):
     assert_equal(device_model, model)
 
 
+def test_a_sample_of_many_damps_them_alike():
+    """Of 9,000 Gaussians every fourth is looked at; those between are a thousand times as far."""
+    count = 9000
+    model = random_model(2, count)
+    device_model = DeviceModel.from_host(model, DEVICE)
+    cpu, cuda = Adam(count), DeviceAdam(count, DEVICE)
+    for step in range(2):
+        gradients = random_gradients(step, count)
+        gradients.densities[1::2] *= 1000.0
+        cpu.step(model, gradients)
+        cuda.step(device_model, on_device(gradients))
+    assert_equal(device_model, model)
+
+
 def test_survivors_newcomers_and_restarts_keep_step_with_the_cpu():
     model = random_model(3, 30)
     device_model = DeviceModel.from_host(model, DEVICE)

@@ -203,6 +203,33 @@ def test_after_a_removal_the_same_comes_of_the_others():
     assert np.sqrt((difference**2).mean()) < 0.35
 
 
+def test_shots_after_the_one_that_is_removed_are_no_yardstick_for_others():
+    """What foretold them had seen it; those before it were foretold without."""
+    model = reconstruct(take(BODY, VIEWS[:2]))
+    for shot in take(BODY, VIEWS)[2:6]:
+        model.add_shot(shot)
+    before = {k: model.fits[k].agreement for k in (3, 5, 6)}
+    assert np.isfinite(list(before.values())).all()
+    model.remove_shot(4)
+    assert model.fits[3].agreement == before[3]
+    assert np.isnan([model.fits[5].agreement, model.fits[6].agreement]).all()
+
+
+def test_an_error_amid_several_shots_changes_nothing_and_a_refusal_keeps_those_before_it():
+    def shots(last):
+        yield from take(BODY, VIEWS[:3])
+        if last is None:
+            raise OSError('no more')
+        yield last
+    model = Reconstructor(configure())
+    with pytest.raises(OSError):
+        model.add_shots(shots(None))
+    assert model.views == model.revision == 0
+    with pytest.raises(Refusal):
+        model.add_shots(shots(take(BODY, VIEWS[:1])[0]))
+    assert model.views == 3 and model.gaussians > 0
+
+
 def test_a_removal_moves_an_automatic_region_back():
     """It was where the first shots looked; without them it is where the others do."""
     shots = take(BODY, VIEWS[:5])

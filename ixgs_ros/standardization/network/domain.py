@@ -29,6 +29,9 @@ NAMES = {
 # Ranges hold this share of the training images in the middle, and a part of their width more to
 # either side; what was positive in all of them stays so: at least half of the least.
 INNER, WIDER = 0.998, 0.25
+# What users' own pairs may all have alike, as they come from one rig: by so large a part of the
+# largest value may others differ all the same.
+LEAST_WIDER = {'width': 0.25, 'field': 0.25}
 LEAST_PIXELS = 64
 # An image this many times as wide as the widest of the training has a wrong K, and scaled to it
 # it might ask for more memory than there is.
@@ -81,7 +84,7 @@ class Domain:
         for name in NAMES:
             values = np.array([sample[name] for sample in samples])
             low, high = np.quantile(values, [0.5 - INNER / 2, 0.5 + INNER / 2])
-            margin = WIDER * (high - low) + 1e-3
+            margin = max(WIDER * (high - low), LEAST_WIDER.get(name, 0.0) * high) + 1e-3
             least = 0.5 * low if low > 0.0 else -np.inf
             ranges[name] = (float(max(low - margin, least)), float(high + margin))
         return cls(ranges)

@@ -65,9 +65,16 @@ def domain_of(examples: Sequence[Example], generator: Generator) -> Domain:
 
 
 def choose_gate(generator: Generator, domain: Domain, examples: Sequence[Example]) -> float:
-    """Return the highest gate whose relative L1 is within ALLOWED of the best."""
+    """Return the highest gate whose relative L1 is within ALLOWED of the best.
+
+    Raises:
+        ValueError: no example has bone, or the network answers with what is no number.
+    """
     errors = [evaluate(bone_by(BoneNetwork(Weights(generator, domain, gate))),
                        examples)['relative_l1'] for gate in GATES]
+    if not np.isfinite(errors).all():
+        raise ValueError(f'expected the network to have an error on {len(examples)} shots, got '
+                         f'{errors[0]}: has none of them bone?')
     return max(gate for gate, error in zip(GATES, errors, strict=True)
                if error <= min(errors) + ALLOWED)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import copy
+import math
 from typing import Any
 
 import torch
@@ -97,6 +98,10 @@ class Trainer:
             self._train_discriminator(channels, bone.detach(), truth * mask)
             terms['adversarial'] = self.config.loss.adversarial * adversarial_error(
                 self.discriminator(channels, bone), True)
+        found = {name: float(value.detach()) for name, value in terms.items()}
+        if not all(map(math.isfinite, found.values())):
+            raise FloatingPointError(f'step {self.step}: expected finite losses, got {found}; is '
+                                     'a rate too high, or a pixel of the pairs no number?')
         self.generator.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip)
@@ -104,7 +109,7 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self._update_average()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return found
 
     def _generated(self, channels: Tensor) -> tuple[Tensor, Tensor]:
         """Return bone and presence, float32 whatever the convolutions were done in."""

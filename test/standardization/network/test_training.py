@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 from conftest import SMALL
@@ -17,7 +18,12 @@ from ixgs_ros.standardization.network.checkpoint import (
     save_checkpoint,
 )
 from ixgs_ros.standardization.network.config import TrainingConfig
-from ixgs_ros.standardization.network.finishing import bone_by, evaluate, sample
+from ixgs_ros.standardization.network.finishing import (
+    bone_by,
+    choose_gate,
+    evaluate,
+    sample,
+)
 from ixgs_ros.standardization.network.inference import BoneNetwork
 from ixgs_ros.standardization.network.log import SAMPLES, TrainingLog
 from ixgs_ros.standardization.network.pictures import EDGE
@@ -108,6 +114,21 @@ def test_it_learns(weights, unseen):
     assert found['relative_l1'] < 0.8
     assert found['invented'] < 0.1
     assert found['lost'] < 0.8
+
+
+def test_a_training_that_goes_astray_says_at_which_step(small_config, examples):
+    trainer = trained(small_config, examples, 2)
+    with torch.no_grad():
+        next(trainer.generator.parameters())[:] = math.nan
+    with pytest.raises(FloatingPointError, match='step 2: expected finite losses, got .*nan'):
+        trainer.take_step(0.5)
+
+
+def test_weights_need_shots_with_bone(weights, examples):
+    boneless = [replace(example, bone=np.zeros_like(example.bone))
+                for example in sample(examples, 4, 0)]
+    with pytest.raises(ValueError, match='error on 4 shots, got nan: has none of them bone'):
+        choose_gate(weights.generator, weights.domain, boneless)
 
 
 def test_a_training_needs_shots_and_a_fitting_tile(small_config, examples):
