@@ -75,7 +75,7 @@ class Session:
         return self.beyond > BEYOND
 
 
-NUMBERS = Exponents(constant=1.126, local=0.551, unmeasured=0.551, wide=2.409)
+NUMBERS = Exponents(constant=1.233, local=0.547, unmeasured=0.649, wide=2.521)
 
 
 def reach(spacing: float) -> int:
