@@ -41,21 +41,27 @@ class Schedule:
     """How the layers are filled.
 
     Args:
-        sweeps: over all views.
+        sweeps: over all views, at least.
         momentum: largest share of a sweep's change that is repeated before the next (Nesterov).
         weighted: whether pixels move the voxels by the roots of their weights, or all alike.
+        passes: single views to go over, at least; few views are swept more often.
     """
 
     sweeps: int
     momentum: float
     weighted: bool = False
+    passes: int = 0
+
+    def sweeps_of(self, views: int) -> int:
+        """Return the sweeps over so many views."""
+        return max(self.sweeps, self.passes // views)
 
 
 # A body within the region is found by 4 sweeps too, but 0.5 to 1.6 dB worse (24 views).
 FROM_NOTHING = Schedule(sweeps=20, momentum=0.7)
 # Where a body reaches beyond the region and there are views enough to bear it: still far from
-# converged after 20 sweeps.
-BEYOND = Schedule(sweeps=40, momentum=0.7)
+# converged after 20 sweeps, and 12 views after 40.
+BEYOND = Schedule(sweeps=40, momentum=0.7, passes=960)
 MANY_VIEWS = 12
 # Where the layers begin with what was found before the newest shots came.
 AGAIN = Schedule(sweeps=10, momentum=0.7)
@@ -196,7 +202,7 @@ def solve(layers: list[Layer], measurements: list[Measurement], offsets: np.ndar
     for m in measurements:
         lengths.append(project(layers, supports, m))
         yield
-    for sweep in range(schedule.sweeps):
+    for sweep in range(schedule.sweeps_of(len(measurements))):
         for layer in layers:
             layer.push(min(schedule.momentum, sweep / (sweep + 3)))
         for k in np.random.default_rng((seed, sweep)).permutation(len(measurements)):

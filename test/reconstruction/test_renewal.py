@@ -43,9 +43,11 @@ def test_only_many_shots_of_a_wide_body_are_swept_longer():
                                  configure()))
 
     def sweeps(views, layers=layers, begun=False, quick=False):
-        return schedule_of(layers, views, begun, quick).sweeps
+        return schedule_of(layers, views, begun, quick).sweeps_of(views)
 
-    assert sweeps(12) == sweeps(24) == 2 * sweeps(11)
+    assert sweeps(48) == sweeps(24) == 2 * sweeps(11)
+    # As many single views are gone over.
+    assert 12 * sweeps(12) == 16 * sweeps(16) == 24 * sweeps(24)
     assert sweeps(24, layers=layers[:1]) == sweeps(11)
     assert sweeps(24, begun=True) < sweeps(11) and sweeps(24, quick=True) < sweeps(24, begun=True)
 
