@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import time
@@ -119,9 +120,11 @@ class Experiment:
     def warm_up(self, question: Question) -> None:
         """Compile all that reconstructs, which no arm is to be charged for."""
         shots = [self._measured(k) for k in used(question.trajectory, question.views)]
-        # Twice, for the first time may be spent on compiling alone.
+        # Twice, for the first time may be spent on compiling alone. Shots that cannot be used are
+        # for the arms to tell.
         for _ in range(2):
-            reconstruct(shots, min(WARM_SECONDS, question.seconds))
+            with suppress(Refusal):
+                reconstruct(shots, min(WARM_SECONDS, question.seconds))
 
     def answer(self, question: Question, arm: Arm) -> Row:
         """Reconstruct from an arm's shots and return the figures.
