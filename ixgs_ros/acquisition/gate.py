@@ -171,16 +171,21 @@ class Acquisition:
         self._events.append(f'time jumped back ({reason}); transforms and camera infos were '
                             'cleared')
 
-    def forget(self, shot_id: int, stamp_ns: int) -> None:
+    def forget(self, shot_id: int, stamp_ns: int) -> bool:
         """Let the exposure of a shot come again: it was taken out of the model.
 
         Args:
             shot_id: number of the shot; nothing changes if the exposure has come again since, or
                 was never accepted.
             stamp_ns: stamp of its image.
+
+        Returns:
+            Whether it may come again from now on and could not before.
         """
-        if self._stamps.get(stamp_ns) == shot_id:
-            del self._stamps[stamp_ns]
+        if self._stamps.get(stamp_ns) != shot_id:
+            return False
+        del self._stamps[stamp_ns]
+        return True
 
     def _jumped(self, child: str, stamp_ns: int) -> bool:
         """Whether a moving sample tells of time gone back, and is no single stray one.

@@ -139,8 +139,8 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
     def _on_report(self, message: ShotReport) -> None:
         self._inbox.append(partial(self._know, message.id))
         if message.code in OUT_AGAIN:
-            self._inbox.append(partial(self._gate.forget, message.id,
-                                       to_ns(message.header.stamp)))
+            self._inbox.append(partial(self._forget, message.id, to_ns(message.header.stamp),
+                                       message.code))
         self._reports_wait = True
         self._poll_if_due()
 
@@ -188,6 +188,12 @@ class AcquisitionNode(ManagedNode[AcquisitionNodeConfig]):
         """Let no shot have the number of one that a reconstructor has reported."""
         if self._ids.go_on_after(shot_id):
             self.get_logger().info(f'shot {shot_id} was reported before: numbers go on after it')
+
+    def _forget(self, shot_id: int, stamp_ns: int, code: str) -> None:
+        """Let an exposure that is out of the model come again, and say from when on."""
+        if self._gate.forget(shot_id, stamp_ns):
+            self.get_logger().info(f'shot {shot_id} is out of the model ({code}): '
+                                   'its exposure may come again')
 
     def _publish(self, outcome: Outcome) -> None:
         if isinstance(outcome, AcquiredShot) and self.is_heard(self._shots):

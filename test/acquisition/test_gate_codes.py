@@ -373,10 +373,10 @@ def test_the_exposure_of_a_shot_that_was_taken_out_may_come_again_once() -> None
     rig = Rig.ready()
     assert rig.shoot(MIDDLE_NS) == 1
     expect(only(rig), Code.ACCEPTED)
-    rig.gate.forget(1, MIDDLE_NS)
+    assert rig.gate.forget(1, MIDDLE_NS)
     assert rig.shoot(MIDDLE_NS) == 2
     expect(rig.poll()[0], Code.ACCEPTED)
-    rig.gate.forget(1, MIDDLE_NS)  # said again, as to a late listener: shot 2 is in
+    assert not rig.gate.forget(1, MIDDLE_NS)  # said again, as to a late listener: shot 2 is in
     assert rig.shoot(MIDDLE_NS) == 3
     expect(rig.poll()[0], Code.DUPLICATE, 'came before')
 

@@ -66,10 +66,20 @@ class Rig:
 
 
 def test_what_was_removed_may_come_again_and_numbers_outlive_the_acquisition(ros_domain):
+    said: list[str] = []
+
+    def listen(node: str, line: str) -> None:
+        said.append(line)
+        print_line(node, line)
+
+    def await_line(front: NodeGroup, part: str) -> None:
+        """Wait until acquisition says so: it hears of verdicts later than this test may."""
+        rig.station.wait(lambda: any(part in line for line in said), 30, part, front.check)
+
     with NodeGroup(('standardizer', 'reconstructor'), PARAMETERS, ros_domain) as behind:
         behind.bring_up()
         rig = Rig(behind.station)
-        with NodeGroup(('acquisition',), PARAMETERS, ros_domain) as front:
+        with NodeGroup(('acquisition',), PARAMETERS, ros_domain, on_line=listen) as front:
             front.bring_up()
             rig.expose(1)
             assert rig.report('acquisition', 1) == (1, 1, 'ACCEPTED')
@@ -79,6 +89,7 @@ def test_what_was_removed_may_come_again_and_numbers_outlive_the_acquisition(ros
             assert behind.station.call(RemoveShot, '/carm/reconstructor/remove_shot',
                                        RemoveShot.Request(id=1), 30).success
             assert rig.report('reconstructor', 2) == (1, 1, 'REMOVED')
+            await_line(front, 'shot 1 is out of the model (REMOVED)')
             rig.expose(1)
             assert rig.report('acquisition', 3) == (3, 1, 'ACCEPTED')
             assert rig.report('reconstructor', 3) == (3, 1, 'ACCEPTED')
@@ -86,16 +97,9 @@ def test_what_was_removed_may_come_again_and_numbers_outlive_the_acquisition(ros
             assert rig.report('acquisition', 4) == (4, 1, 'DUPLICATE')
             rig.expose(2)
             assert rig.report('reconstructor', 4) == (5, 2, 'ACCEPTED')
-        said: list[str] = []
-
-        def listen(node: str, line: str) -> None:
-            said.append(line)
-            print_line(node, line)
-        with NodeGroup(('acquisition',), PARAMETERS, ros_domain,
-                       on_line=listen) as front:
+        with NodeGroup(('acquisition',), PARAMETERS, ros_domain, on_line=listen) as front:
             front.bring_up()
-            rig.station.wait(lambda: any('numbers go on' in line for line in said), 30,
-                             'the numbers of before', front.check)
+            await_line(front, 'shot 5 was reported before: numbers go on after it')
             rig.expose(3)
             assert rig.report('acquisition', 6) == (6, 3, 'ACCEPTED')
             assert rig.report('reconstructor', 5) == (6, 3, 'ACCEPTED')
