@@ -3,11 +3,13 @@
 Few views leave out most of what is small: at 6 to 24 views that, not noise, is what a voxel is
 wrong by, and neither a Fisher matrix nor the views' own residuals see it. It shows elsewhere:
 where the volume has contrast, it has edges that are not quite where or what they should be; and
-the fewer directions the views have measured (`next_view.coverage`), the more is missing. With the
-contrast c of a voxel (deviation of the density within 2.5 mm of it), its geometric mean C over the
-region's sphere, and the coverage v around the voxel:
+the fewer directions the views have measured (`next_view.coverage`), the more is missing. And
+where poses are off, edges are displaced and blurred, the steeper the more. With the contrast c of
+a voxel (deviation of the density within 2.5 mm of it), its geometric mean C over the region's
+sphere, the coverage v around the voxel, the gradient g of the density there, and s, how far the
+views may be off across their rays at the region's centre (`displacement`):
 
-    deviation = C · exp(constant) · (c / C)^local · (1 - v)^unmeasured
+    deviation² = (C · exp(constant) · (c / C)^local · (1 - v)^unmeasured)² + (displaced · g · s)²
 
 It is half the width of the interval that holds 68 % of errors; times ``wide`` it holds 95 %. It
 scales with the volume: a body twice as dense has twice the deviation. The numbers were fitted to
@@ -26,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 from ixgs_ros.gaussians.model import GaussianModel
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction.body import Body, Projector
+from ixgs_ros.reconstruction.correction import motion_covariance
 from ixgs_ros.reconstruction.measurement import Measurement
 from ixgs_ros.reconstruction.next_view import coverage
 from ixgs_ros.volume.grid import Region, VoxelGrid
@@ -40,6 +43,8 @@ SCALE_SPACING = 0.0025     # m
 SPHERE = 0.95
 # Where the coverage is taken, in sides of the region from its centre.
 STATIONS = (-0.5, 0.0, 0.5)
+# As far as views are off whose poses are exact, metres: what they were fitted to is not.
+LEAST_DISPLACEMENT = 4e-5
 # Voxels along z that are worked on at a time: a large volume leaves little room for more.
 SLAB = 32
 RENDERED = 8               # views that tell whether the body is wider than the field
@@ -54,6 +59,7 @@ class Exponents:
     constant: float
     local: float
     unmeasured: float
+    displaced: float
     wide: float
 
 
@@ -64,10 +70,12 @@ class Session:
     Args:
         contrast: geometric mean over the sphere, 1/m.
         beyond: share of the line integrals that comes from beyond the region.
+        displacement: by :func:`displacement`, metres.
     """
 
     contrast: float
     beyond: float
+    displacement: float
 
     @property
     def truncated(self) -> bool:
@@ -75,7 +83,7 @@ class Session:
         return self.beyond > BEYOND
 
 
-NUMBERS = Exponents(constant=1.233, local=0.547, unmeasured=0.649, wide=2.521)
+NUMBERS = Exponents(constant=1.407, local=0.472, unmeasured=0.849, displaced=17.9, wide=2.505)
 
 
 def reach(spacing: float) -> int:
@@ -94,6 +102,58 @@ def contrast(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     mean = gaussian_filter(volume, sigma, truncate=TRUNCATE)
     square = gaussian_filter(volume * volume, sigma, truncate=TRUNCATE)
     return np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(LEAST_CONTRAST) ** 2)
+
+
+def steepness(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Return the length of the density's gradient, (z, y, x) float32 in 1/m per metre.
+
+    Central differences: a coarser grid sees less steep edges, as it shows them; along an axis of
+    one voxel there are none.
+
+    Args:
+        volume: (z, y, x) in 1/m.
+        spacing: (3,) along x, y, z, metres.
+    """
+    square = np.zeros(volume.shape, np.float32)
+    for axis, step in enumerate(np.asarray(spacing)[::-1]):
+        if volume.shape[axis] > 1:
+            square += np.gradient(volume, np.float32(step), axis=axis) ** 2
+    return np.sqrt(square)
+
+
+def displacement(measurements: list[Measurement], center: np.ndarray) -> float:
+    """Return the RMS deviation of the region's centre across the rays, per axis, metres.
+
+    It is that of the corrected poses' covariances; views whose poses have not been refined say
+    nothing.
+
+    Args:
+        measurements: of the views.
+        center: (3,) in the reference frame, metres.
+    """
+    motions = [motion_covariance(m.shot.view, m.correction.pose_covariance,
+                                 m.shot.view.source_from_reference.apply(center))
+               for m in measurements if m.correction.pose_covariance.any()]
+    variances = [0.5 * np.trace(motion[3:5, 3:5]) for motion in motions]
+    known = float(np.sqrt(np.mean(variances))) if variances else 0.0
+    return max(LEAST_DISPLACEMENT, known)
+
+
+def combined(numbers: Exponents, found: Session, contrast: np.ndarray, unmeasured: np.ndarray,
+             steepness: np.ndarray) -> np.ndarray:
+    """Return the module's formula, in 1/m, of arrays of one shape.
+
+    Args:
+        numbers: of the formula.
+        found: by :func:`session`.
+        contrast: by :func:`contrast`.
+        unmeasured: by :func:`unmeasured`.
+        steepness: by :func:`steepness`.
+    """
+    missing = (np.float32(found.contrast * np.exp(numbers.constant))
+               * (contrast / np.float32(found.contrast)) ** np.float32(numbers.local)
+               * unmeasured ** np.float32(numbers.unmeasured))
+    return np.hypot(missing, np.float32(numbers.displaced * found.displacement) * steepness)
 
 
 def coverage_around(views: list[View], region: Region) -> np.ndarray:
@@ -138,7 +198,8 @@ def session(projector: Projector, body: Body, measurements: list[Measurement],
     for m in measurements[:RENDERED]:
         total += float(projector.render(body, m).sum())
         within += float(projector.render(Body(body.fine, GaussianModel.empty()), m).sum())
-    return Session(level, 1.0 - within / max(total, 1e-9))
+    return Session(level, 1.0 - within / max(total, 1e-9),
+                   displacement(measurements, region.center))
 
 
 def deviation(volume: np.ndarray, grid: VoxelGrid, views: list[View], region: Region,
@@ -158,18 +219,16 @@ def deviation(volume: np.ndarray, grid: VoxelGrid, views: list[View], region: Re
     if volume.shape != grid.shape:
         raise ValueError(f'expected a volume of the shape {grid.shape} of its grid, got '
                          f'{volume.shape}')
-    numbers = NUMBERS
-    whole = found.contrast * np.exp(numbers.constant)
     known = coverage_around(views, region)
     halo = reach(float(grid.spacing[2]))
     result = np.empty(grid.shape, np.float32)
     for start in range(0, grid.shape[0], SLAB):
         end = min(start + SLAB, grid.shape[0])
-        first = max(0, start - halo)
-        around = contrast(volume[first:end + halo], grid.spacing)[start - first:end - first]
+        first, last = max(0, start - halo), min(end + halo, grid.shape[0])
+        part, kept = volume[first:last], slice(start - first, end - first)
         slab = VoxelGrid(grid.origin + grid.spacing * (0, 0, start), grid.spacing,
                          (grid.size[0], grid.size[1], end - start))
-        result[start:end] = (
-            np.float32(whole) * (around / np.float32(found.contrast)) ** np.float32(numbers.local)
-            * unmeasured(known, region, slab) ** np.float32(numbers.unmeasured))
+        result[start:end] = combined(
+            NUMBERS, found, contrast(part, grid.spacing)[kept], unmeasured(known, region, slab),
+            steepness(part, grid.spacing)[kept])
     return result

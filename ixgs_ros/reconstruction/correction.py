@@ -79,16 +79,10 @@ def prior_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray,
         pivot: (3,) in the source frame, metres.
         config: deviations where nothing else is known.
 
-    The source's pose errs by δp and δθ in the reference; in the source frame the body then moves
-    by ω = -Rᵀδθ about the source and by -Rᵀδp, which about the pivot c is τ = -Rᵀδp + ω × c.
     """
     covariance = np.zeros((UNKNOWNS, UNKNOWNS))
     if np.any(pose_covariance):
-        rotation = view.reference_from_source.rotation
-        jacobian = np.zeros((6, 6))
-        jacobian[:3, 3:] = jacobian[3:, :3] = -rotation.T
-        jacobian[3:, 3:] = cross_matrix(pivot) @ rotation.T
-        covariance[:6, :6] = jacobian @ pose_covariance @ jacobian.T
+        covariance[:6, :6] = motion_covariance(view, pose_covariance, pivot)
         # A tracker may know some directions only, which then no inverse would know.
         covariance[:6, :6] += LEAST_SD**2 * np.eye(6)
     else:
@@ -98,10 +92,28 @@ def prior_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray,
     return covariance
 
 
+def motion_covariance(view: View, pose_covariance: np.ndarray, pivot: np.ndarray) -> np.ndarray:
+    """Return the covariance (6, 6) of the body's motion in the source frame, rotation first.
+
+    The source's pose errs by δp and δθ in the reference; in the source frame the body then moves
+    by ω = -Rᵀδθ about the source and by -Rᵀδp, which about the pivot c is τ = -Rᵀδp + ω × c.
+
+    Args:
+        view: of the source.
+        pose_covariance: (6, 6) of its pose as `Shot` has it.
+        pivot: (3,) in the source frame, metres.
+    """
+    rotation = view.reference_from_source.rotation
+    jacobian = np.zeros((6, 6))
+    jacobian[:3, 3:] = jacobian[3:, :3] = -rotation.T
+    jacobian[3:, 3:] = cross_matrix(pivot) @ rotation.T
+    return jacobian @ pose_covariance @ jacobian.T
+
+
 def pose_covariance(covariance: np.ndarray, view: View, pivot: np.ndarray) -> np.ndarray:
     """Return the covariance (6, 6) of a source's pose, as `Shot` has it, from (10, 10) numbers.
 
-    The inverse of what :func:`prior_covariance` does: δθ = -R ω, δp = -R (τ - ω × c).
+    The inverse of :func:`motion_covariance`: δθ = -R ω, δp = -R (τ - ω × c).
     """
     rotation = view.reference_from_source.rotation
     jacobian = np.zeros((6, 6))

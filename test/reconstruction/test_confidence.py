@@ -1,5 +1,7 @@
 """How far voxels may be off: what the deviation promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reconstruction_scene import (
@@ -106,6 +108,26 @@ def test_a_volume_of_another_shape_is_refused(twelve):
     found, views = twelve.session()
     with pytest.raises(ValueError, match='expected a volume of the shape'):
         confidence.deviation(np.zeros((3, 3, 3), np.float32), GRID, views, REGION, found)
+
+
+def test_poses_that_are_little_known_make_edges_uncertain_and_nothing_else(twelve):
+    """A tenth of a millimetre more of what the poses may be off by, at an edge and in the flat."""
+    found, views = twelve.session()
+    volume = np.full(GRID.shape, 15.0, np.float32)
+    volume[:, :, GRID.shape[2] // 2:] = 35.0
+    off = replace(found, displacement=found.displacement + 1e-4)
+    before, after = (confidence.deviation(volume, GRID, views, REGION, session)
+                     for session in (found, off))
+    edge, flat = GRID.shape[2] // 2, GRID.shape[2] // 4
+    np.testing.assert_array_equal(after[:, :, :flat], before[:, :, :flat])
+    assert (after[:, :, edge - 1:edge + 1] > 1.01 * before[:, :, edge - 1:edge + 1]).all()
+
+
+def test_steepness_is_the_slope_of_a_ramp_and_has_none_along_a_single_slice():
+    x, y = np.arange(20) * 0.001, np.arange(10)[:, None] * 0.002
+    ramp = np.broadcast_to(300 * x + 400 * y, (1, 10, 20)).astype(np.float32)
+    found = confidence.steepness(ramp, np.array([0.001, 0.002, 0.005]))
+    np.testing.assert_allclose(found, 500, rtol=1e-4)
 
 
 def test_contrast_is_that_of_the_density_around_a_voxel():

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from reconstruction_scene import BODY, CARM, configure, rms, take
+from scipy.spatial.transform import Rotation
 
 from ixgs_ros.geometry.orbits import random_stations
 from ixgs_ros.geometry.rigid import RigidTransform
 from ixgs_ros.geometry.view import View
 from ixgs_ros.reconstruction import Reconstructor
+from ixgs_ros.reconstruction.confidence import LEAST_DISPLACEMENT
 from ixgs_ros.shot import Shot
 from ixgs_ros.simulation.perturbations import draw_jitter, JitterConfig, motion_about
 from ixgs_ros.verdict import Code
@@ -102,6 +104,27 @@ def test_corrections_are_reported_with_their_uncertainty(refined):
         deviations = np.sqrt(np.diag(fit.pose_covariance))
         assert (deviations > 0).all()
         assert np.sqrt((deviations[3:]**2).sum()) < KNOWN['poses__rotation_sd']
+
+
+def test_the_session_says_how_far_views_may_be_off_across_their_rays(refined):
+    """The deviation in the detector's plane of where a view sees the centre, by samples."""
+    refined.bring_up_to_date()
+    rng, center = np.random.default_rng(0), np.zeros(3)
+    variances = []
+    for k, fit in enumerate(refined.fits.values()):
+        view = reported(k, JitterConfig(0.8, 0.003))
+        errors = rng.multivariate_normal(np.zeros(6), fit.pose_covariance, 4000, 'ignore')
+        there = view.source_from_reference.apply(center)
+        for position, turn in zip(errors[:, :3], errors[:, 3:], strict=True):
+            moved = RigidTransform(Rotation.from_rotvec(turn).as_matrix()
+                                   @ view.reference_from_source.rotation, view.source + position)
+            variances.append((moved.inverse().apply(center) - there)[:2] ** 2)
+    assert refined.session()[0].displacement == pytest.approx(
+        np.sqrt(np.mean(variances)), rel=0.05)
+
+
+def test_views_that_were_not_refined_say_little_about_where_they_are():
+    assert reconstruct(jittered(), 0, **EXACT).session()[0].displacement == LEAST_DISPLACEMENT
 
 
 def test_a_correction_that_would_show_is_said_to_be_one():
