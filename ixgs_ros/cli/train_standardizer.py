@@ -16,12 +16,16 @@ DIR/prepared, with pictures that show whether it lies on the shot's bone: look a
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ixgs_ros.cli.errors import CliError, ExitCode
 from ixgs_ros.cli.progress import Counter, say
 from ixgs_ros.cli.settings import parse_setting
+
+# Steps of the check of polarity after which a line is written.
+POLARITY_TOLD = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--start-from', type=Path, metavar='FILE',
                         help="weights to go on from, such as the package's own with pairs of "
                         'yours; their network is kept, so network.* cannot be set')
+    parser.add_argument('--only-polarity', action='store_true',
+                        help='with --start-from: train nothing but the check of polarity, for '
+                        'polarity_steps steps; the network stays as it is')
     parser.add_argument('--resume', action='store_true', help='go on from FILE.checkpoint')
     parser.add_argument('--evaluate', type=Path, metavar='FILE',
                         help='train nothing: print the figures of these weights by source, beside '
@@ -84,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import WeightsError
     try:
-        if args.evaluate is None:
+        if args.only_polarity:
+            train_only_polarity(args, config, data, start)
+        elif args.evaluate is None:
             train(args, config, data, start)
         else:
             report(BoneNetwork.load(args.evaluate), data, args)
@@ -164,6 +173,53 @@ def load_start(args: argparse.Namespace, values: dict[str, Any]) -> Any:
     return start
 
 
+def train_only_polarity(args: argparse.Namespace, config: Any, data: Any, start: Any) -> None:
+    """Write the weights to start from with another check of polarity.
+
+    Raises:
+        CliError: there are none, or another training is asked for beside it.
+    """
+    if start is None or args.minutes or args.steps or args.resume or not config.polarity_steps:
+        raise CliError('--only-polarity: expected --start-from FILE and --set polarity_steps=N, '
+                       'and neither --minutes, --steps nor --resume')
+    write(args, with_polarity(start, data, config, args.seed), data)
+
+
+def with_polarity(weights: Any, data: Any, config: Any, seed: int) -> Any:
+    """Return weights with a check of polarity that was trained on the data.
+
+    Raises:
+        CliError: it cannot be trained on them.
+    """
+    from ixgs_ros.standardization.network.polarity_training import train_polarity
+
+    def told(step: int, loss: float) -> None:
+        if (step + 1) % POLARITY_TOLD == 0:
+            say(f'check of polarity: step {step + 1} of {config.polarity_steps}, loss {loss:.3f}')
+    try:
+        found = train_polarity(data.training, config, seed, told)
+    except (ValueError, FloatingPointError) as error:
+        raise CliError(f'cannot train the check of polarity: {error}') from error
+    say(f'check of polarity, on shots kept for it: {found.wrong:.1%} on the wrong side; '
+        f'{found.caught:.0%} of negatives are refused (score below {found.limit:.1f})')
+    known = {'steps': config.polarity_steps, 'seed': seed, 'wrong': round(found.wrong, 4),
+             'caught': round(found.caught, 4), **data.provenance}
+    return replace(weights, polarity=found.polarity, negative_below=found.limit,
+                   provenance={**weights.provenance, 'polarity': known},
+                   licences=joined_licences(weights.licences, data.licences))
+
+
+def write(args: argparse.Namespace, weights: Any, data: Any) -> None:
+    """Write weights and say how good they are."""
+    from ixgs_ros.standardization.network.inference import BoneNetwork
+    from ixgs_ros.standardization.network.weights import save_weights
+    if not args.out.parent.is_dir():
+        raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
+    save_weights(args.out, weights)
+    say(f'weights in {args.out}')
+    report(BoneNetwork(weights), data, args)
+
+
 def joined_licences(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """Return the licences by source of both trainings; what was known is not forgotten."""
     known = {name: text for name, text in now.items() if text != 'unknown'}
@@ -174,11 +230,9 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     """Train as the arguments ask, and write weights, checkpoint and pictures."""
     from ixgs_ros.standardization.network.checkpoint import CheckpointError, load_checkpoint
     from ixgs_ros.standardization.network.finishing import finish
-    from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.log import TrainingLog
     from ixgs_ros.standardization.network.schedule import Budget
     from ixgs_ros.standardization.network.training import Trainer
-    from ixgs_ros.standardization.network.weights import save_weights
     if not args.out.parent.is_dir():
         raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
     checkpoint = args.out.with_name(args.out.name + '.checkpoint')
@@ -206,9 +260,11 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
         weights = finish(trainer, provenance, licences)
     except ValueError as error:
         raise CliError(f'{error}; the training is in {checkpoint}') from error
-    save_weights(args.out, weights)
-    say(f'weights in {args.out}')
-    report(BoneNetwork(weights), data, args)
+    if config.polarity_steps:
+        weights = with_polarity(weights, data, config, args.seed)
+    elif start is not None:
+        weights = replace(weights, polarity=start.polarity, negative_below=start.negative_below)
+    write(args, weights, data)
 
 
 def report(network: Any, data: Any, args: argparse.Namespace) -> None:

@@ -134,6 +134,40 @@ def test_a_training_goes_on_from_weights(pool, tmp_path, capsys):
     assert 'no such file' in capsys.readouterr().err
 
 
+def test_the_check_of_polarity_can_be_trained_alone_and_is_handed_on(pool, tmp_path_factory,
+                                                                     tmp_path, capsys):
+    from ixgs_ros.standardization.network.weights import load_weights
+    many = tmp_path_factory.mktemp('many')
+    make_pairs(many, PairSettings(('procedural',), 2, 120, 32, 0), lambda done: None)
+    first, second, third = (tmp_path / f'{name}.safetensors' for name in ('a', 'b', 'c'))
+    assert main(['train-standardizer', '--pool', str(pool), '--out', str(first), '--steps', '2',
+                 *SMALL]) == 0
+    alone = ['train-standardizer', '--pool', str(many), '--start-from', str(first), '--out',
+             str(second), '--only-polarity', '--views', '4', '--set', 'tile=32']
+    assert main(alone) == 2
+    assert '--only-polarity: expected --start-from FILE and --set polarity_steps=N' \
+        in capsys.readouterr().err
+    assert main([*alone, '--set', 'polarity_steps=4']) == 0
+    assert 'of negatives are refused' in capsys.readouterr().out
+    before, after = load_weights(first), load_weights(second)
+    assert before.polarity is None and after.polarity is not None
+    for name, tensor in before.generator.state_dict().items():
+        assert (after.generator.state_dict()[name] == tensor).all()
+    assert (after.gate, after.domain) == (before.gate, before.domain)
+    assert after.provenance['polarity']['steps'] == 4 and after.provenance['steps'] == 2
+    assert main(['train-standardizer', '--pool', str(pool), '--start-from', str(second), '--out',
+                 str(third), '--steps', '1', '--set', 'batch=2', '--set', 'tile=32',
+                 '--views', '4']) == 0
+    handed_on = load_weights(third)
+    assert handed_on.negative_below == after.negative_below
+    for name, tensor in after.polarity.state_dict().items():
+        assert (handed_on.polarity.state_dict()[name] == tensor).all()
+    assert main(['train-standardizer', '--pool', str(pool), '--start-from', str(first), '--out',
+                 str(third), '--only-polarity', '--set', 'polarity_steps=4', '--set',
+                 'tile=32']) == 2
+    assert 'at least 225 shots' in capsys.readouterr().err
+
+
 def test_a_licence_that_was_known_is_not_forgotten():
     found = joined_licences({'a': 'CC BY 3.0', 'b': 'old'}, {'a': 'unknown', 'b': 'new',
                                                              'c': 'unknown'})

@@ -66,6 +66,9 @@ class TrainingConfig:
     averaging: float = setting(
         0.995, 'decay a step of the moving average of the weights, which is what is kept',
         low=0.0, high=0.99999)
+    polarity_steps: int = setting(
+        0, 'steps that the check of polarity is trained for after the network, each of 16 images; '
+        '0: it is that of --start-from, or there is none', low=0, high=10**6)
     clip: float = setting(1.0, 'largest norm of the gradient', low=1e-3, high=1e6)
     precision: str = setting(
         'float32', 'of the convolutions; bfloat16 is 1.3 times as fast on CPUs with its '

@@ -86,19 +86,32 @@ class BoneNetwork:
             nothing = np.zeros(shape, dtype=np.float32)
             return Standardized(nothing, nothing, reason)
         scaled = scale_to_network(line_integrals, mask, focal, self.config)
-        share, presence = self._infer(scaled)
+        channels = torch.from_numpy(channels_of(padded(scaled, self.config.multiple),
+                                                self.config))[None]
+        share, presence = self._infer(scaled, channels)
         bone = np.maximum(line_integrals, 0.0) * _enlarged(share, shape)
         confidence = _enlarged(certainty(presence, self.weights.gate), shape)
         return Standardized(np.where(mask, bone, 0.0).astype(np.float32),
                             np.where(mask, confidence, 0.0).astype(np.float32),
-                            self.weights.domain.complaint(scaled))
+                            self.weights.domain.complaint(scaled) or self._negative(channels))
 
-    def _infer(self, scaled: Scaled) -> tuple[np.ndarray, np.ndarray]:
+    def _negative(self, channels: torch.Tensor) -> str:
+        """Return that an image looks like a negative; empty if it does not."""
+        if self.weights.polarity is None:
+            return ''
+        with torch.inference_mode():
+            score = float(self.weights.polarity(channels))
+        if score >= self.weights.negative_below:
+            return ''
+        return (f'the picture looks like a negative (score {score:.1f}; expected at least '
+                f'{self.weights.negative_below:.1f}): is what is dense told as thin (parameters '
+                'already_log and inverted, or the grey scale that the file declares)?')
+
+    def _infer(self, scaled: Scaled, channels: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Return the share that is bone and the presence, (h, w) each, at the network's size."""
         height, width = scaled.mask.shape
-        image = padded(scaled, self.config.multiple)
         with torch.inference_mode():
-            bone, logit = self._generator(torch.from_numpy(channels_of(image, self.config))[None])
+            bone, logit = self._generator(channels)
             presence = torch.sigmoid(logit)
             bone = torch.where(presence < self.weights.gate, 0.0, bone)
         found = bone[0, 0, :height, :width].numpy()

@@ -11,23 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 
 from ixgs_ros.parameters import build, flatten
 from ixgs_ros.standardization.network.config import NetworkConfig
 from ixgs_ros.standardization.network.domain import Domain
 from ixgs_ros.standardization.network.generator import Generator
+from ixgs_ros.standardization.network.polarity import Polarity
 from ixgs_ros.volume.files import write_atomically
 
-FORMAT, SCHEMA = 'ixgs bone network', '2'
-# Files of the first schema are the same but for their digest, which is of the tensors alone.
-DIGEST_OF_TENSORS = '1'
+FORMAT, SCHEMA = 'ixgs bone network', '3'
+# Files of the second schema hold no check of polarity; those of the first neither, and their
+# digest is of the tensors alone.
+OLDER, DIGEST_OF_TENSORS = '2', '1'
+POLARITY = 'polarity.'
 
 
 class WeightsError(ValueError):
@@ -44,6 +48,8 @@ class Weights:
         gate: presence below which the bone is set to 0.
         provenance: JSON values by name: on what it was trained, how long, with which figures.
         licences: licence and attribution by source of the data.
+        polarity: tells right pictures from negatives; None: nothing does.
+        negative_below: its score below which a picture is refused.
     """
 
     generator: Generator
@@ -51,17 +57,24 @@ class Weights:
     gate: float = 0.0
     provenance: dict[str, Any] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
+    polarity: Polarity | None = None
+    negative_below: float = 0.0
 
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write the file, whole or not at all."""
-    tensors = {name: tensor.detach().cpu().contiguous()
-               for name, tensor in weights.generator.state_dict().items()}
+    parts: dict[str, nn.Module] = {'': weights.generator}
+    if weights.polarity is not None:
+        parts[POLARITY] = weights.polarity
+    tensors = {f'{prefix}{name}': tensor.detach().cpu().contiguous()
+               for prefix, part in parts.items() for name, tensor in part.state_dict().items()}
     metadata = {'format': FORMAT, 'schema': SCHEMA,
                 'config': json.dumps(flatten(weights.generator.config)),
                 'domain': json.dumps(weights.domain.ranges), 'gate': json.dumps(weights.gate),
                 'provenance': json.dumps(weights.provenance),
                 'licences': json.dumps(weights.licences)}
+    if weights.polarity is not None:
+        metadata['negative_below'] = json.dumps(weights.negative_below)
     write_atomically(path, save(tensors, {**metadata, 'sha256': digest(tensors, metadata)}))
 
 
@@ -80,7 +93,7 @@ def load_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f'{path}: damaged, or no safetensors file ({error})') from error
-    for name, known in (('format', (FORMAT,)), ('schema', (SCHEMA, DIGEST_OF_TENSORS))):
+    for name, known in (('format', (FORMAT,)), ('schema', (SCHEMA, OLDER, DIGEST_OF_TENSORS))):
         if metadata.get(name) not in known:
             raise WeightsError(f'{path}: expected {name} {" or ".join(map(repr, known))}, got '
                                f'{metadata.get(name)!r}')
@@ -102,9 +115,25 @@ def _weights(metadata: dict[str, str], tensors: dict[str, Tensor]) -> Weights:
     if type(gate) not in (int, float) or not 0.0 <= gate <= 1.0:
         raise ValueError(f'expected gate as a number from 0 to 1, got {gate!r}')
     generator = Generator(build(NetworkConfig, config))
-    _check_tensors(tensors, generator.state_dict())
-    generator.load_state_dict(tensors)
-    return Weights(generator.eval(), Domain(domain), float(gate), provenance, licences)
+    polarity, limit = (
+        (Polarity(), _limit(metadata)) if 'negative_below' in metadata else (None, 0.0))
+    parts: list[tuple[str, nn.Module | None]] = [('', generator), (POLARITY, polarity)]
+    wanted = {f'{prefix}{name}': tensor for prefix, part in parts if part is not None
+              for name, tensor in part.state_dict().items()}
+    _check_tensors(tensors, wanted)
+    for prefix, part in parts:
+        if part is not None:
+            part.load_state_dict({name: tensors[f'{prefix}{name}'] for name in part.state_dict()})
+            part.eval()
+    return Weights(generator, Domain(domain), float(gate), provenance, licences, polarity, limit)
+
+
+def _limit(metadata: dict[str, str]) -> float:
+    """Return the score below which a picture is a negative."""
+    limit = _value(metadata, 'negative_below')
+    if type(limit) not in (int, float) or not math.isfinite(limit) or limit > 0.0:
+        raise ValueError(f'expected negative_below as a finite number of at most 0, got {limit!r}')
+    return float(limit)
 
 
 def _value(metadata: dict[str, str], name: str) -> Any:

@@ -98,7 +98,7 @@ def test_no_part_of_the_metadata_passes_for_another():
 
 def test_another_kind_or_version_is_refused(path):
     rewrite(path, schema='99')
-    with pytest.raises(WeightsError, match="expected schema '2' or '1', got '99'"):
+    with pytest.raises(WeightsError, match="expected schema '3' or '2' or '1', got '99'"):
         load_weights(path)
     save_file(load_file(path), path)
     with pytest.raises(WeightsError, match="expected format 'ixgs bone network', got None"):
