@@ -77,10 +77,21 @@ def run(args: argparse.Namespace) -> int:
             asked[series] = [question for question in questions if not rows.has(question)]
         if any(asked.values()):
             _answer(source, asked, made, out, rows)
-    (out / 'evaluation.md').write_text(markdown(rows.rows))
+    text = markdown(rows.rows) + (seen_in_training(args.ct, weights) if 'network' in arms else '')
+    (out / 'evaluation.md').write_text(text)
     draw(rows.rows, out / 'evaluation.png')
-    say(markdown(rows.rows))
+    say(text)
     return ExitCode.DONE
+
+
+def seen_in_training(sources: list[str], weights: Path) -> str:
+    """Return which of the patients the network was trained on, by their names; '' if none."""
+    from ixgs_ros.standardization.network.weights import load_weights
+    trained = load_weights(weights).provenance.get('shots', {})
+    seen = sorted({stem for stem in (Path(source).name.split('.')[0] for source in sources)
+                   if stem in trained})
+    return (f'\n{weights.name} was trained on {", ".join(seen)}: what it does there says nothing '
+            'of bodies that it has not seen.\n' if seen else '')
 
 
 def _answer(source: str, asked: dict[Series, list[Question]], arms: dict[str, Arm], out: Path,

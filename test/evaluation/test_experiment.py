@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ixgs_ros.cli import main as command
+from ixgs_ros.cli.evaluate import seen_in_training
 from ixgs_ros.evaluation import simulators
 from ixgs_ros.evaluation.arms import make_arm
 from ixgs_ros.evaluation.experiment import Experiment, Series
@@ -15,6 +16,7 @@ from ixgs_ros.evaluation.simulators import Ours
 from ixgs_ros.evaluation.table import markdown, Rows
 from ixgs_ros.simulation.phantom import lumbar_phantom
 from ixgs_ros.simulation.ray_caster import RayCaster
+from ixgs_ros.standardization.network import SHIPPED
 
 SECONDS = 0.2
 
@@ -132,6 +134,12 @@ def test_a_call_that_cannot_be_is_one_line(arguments, said, tmp_path, capsys):
     assert command.main(['evaluate', '--ct', 'phantom', '--out', str(tmp_path), *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count('\n') == 1
+
+
+def test_patients_that_the_weights_were_trained_on_are_named():
+    said = seen_in_training(['lidc', 'folder/abdomen_2mm.npz', 'folder/patient.nii.gz'], SHIPPED)
+    assert 'bone.safetensors was trained on abdomen_2mm, lidc:' in said
+    assert seen_in_training(['phantom', 'folder/patient.nii.gz'], SHIPPED) == ''
 
 
 def test_a_table_that_is_another_is_named(tmp_path, capsys):
