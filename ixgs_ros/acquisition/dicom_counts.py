@@ -18,6 +18,9 @@ A logarithm's scale is not told: the full range is taken as two decades, the lat
 radiography. Line integrals of the last three rows are therefore of the right sign and order, not
 of the right size. Where no sign is told: fluoroscopy shows air bright (MONOCHROME2: high values
 are air), radiographs show air dark (MONOCHROME1: high values are air).
+
+Pixels that the file declares to be padding (PS3.3 C.7.5.1.1.2) have no signal. What it says of
+collimators is not used: a radiograph that the tests read has edges outside of its image.
 """
 
 from __future__ import annotations
@@ -130,7 +133,24 @@ def relative_intensity(dataset: Any, stored: np.ndarray, meaning: Meaning) -> np
     share = np.clip(brightness / (high - low), 0.0, 1.0)
     if meaning.logarithmic:
         share = np.exp(LOG_RANGE * (share - 1.0))
-    return np.asarray(share, dtype=np.float32)
+    return np.where(_padding(dataset, stored), 0.0, share).astype(np.float32)
+
+
+def _padding(dataset: Any, stored: np.ndarray) -> np.ndarray:
+    """Return which stored values (H, W) are no image, by PixelPaddingValue and its range.
+
+    Raises:
+        ValueError: a limit is no whole number.
+    """
+    limits = [dataset.get(name) for name in ('PixelPaddingValue', 'PixelPaddingRangeLimit')]
+    first = limits[0]
+    last = first if limits[1] is None else limits[1]
+    if first is None:
+        return np.zeros(stored.shape, dtype=bool)
+    if not (isinstance(first, int) and isinstance(last, int)):
+        raise ValueError('expected whole numbers as PixelPaddingValue and PixelPaddingRangeLimit, '
+                         f'got {first!r} and {last!r}')
+    return np.asarray((stored >= min(first, last)) & (stored <= max(first, last)))
 
 
 def _bright_is_air(dataset: Any, radiograph: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 import pytest
-from xray_dicom import COLUMNS, counts, dataset, line_integrals, ROWS
+from xray_dicom import COLUMNS, counts, dataset, line_integrals, ROWS, with_raw
 
 from ixgs_ros.acquisition.dicom_counts import convert, LOG_RANGE
 from ixgs_ros.verdict import Code, Refusal
@@ -130,6 +130,25 @@ def test_without_air_the_brightest_of_the_field_stands_for_it():
     air = np.quantile(counts(8, y), 0.99) / 255
     np.testing.assert_allclose(result.image.line_integrals, np.log(air) - np.log(0.8) + y,
                                atol=0.1)
+
+
+@pytest.mark.parametrize('values', [(4095, None), (4090, 4095), (4095, 4090)])
+def test_declared_padding_is_no_air(values):
+    """A white frame round the image, brighter than air, by one value or a range of them."""
+    pixels = counts()
+    frame = np.ones(pixels.shape, bool)
+    frame[5:-5, 5:-5] = False
+    pixels[frame] = 4095
+    data = dataset(pixels, PixelIntensityRelationship='LIN', PixelPaddingValue=values[0],
+                   PixelPaddingRangeLimit=values[1])
+    image = found(data).image
+    assert (image.weights[frame] == 0).all() and (image.weights[~frame] > 0).all()
+    np.testing.assert_allclose(image.line_integrals[~frame], TRUTH[~frame], atol=0.02)
+
+
+def test_padding_that_is_no_number_is_named():
+    with pytest.raises(ValueError, match="expected whole numbers as PixelPaddingValue .* got 'x'"):
+        found(with_raw(dataset(counts()), 'PixelPaddingValue', 'LO', b'x'))
 
 
 def test_black_and_constant_images_are_refused():
