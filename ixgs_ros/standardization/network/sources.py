@@ -75,7 +75,7 @@ def from_pool(folder: Path, excluded: Sequence[str], licences: Mapping[str, str]
     by_source = {f'{name} ({"unseen" if name in excluded else "trained on"})':
                  ExposedShots(pool, indices[name], exposed) for name in sorted(indices)}
     provenance: dict[str, Any] = {
-        'pool': folder.name, 'excluded': sorted(excluded),
+        'pool': folder.name, 'pool_sha256': pool.digest(), 'excluded': sorted(excluded),
         'shots': {name: len(found) for name, found in sorted(indices.items())
                   if name not in excluded},
         'physics': plain(within)}
