@@ -135,8 +135,8 @@ def markdown(rows: Rows) -> str:
     lines = ['# Reconstruction against its peers', '',
              'Medians over the seeds of dB / HU / SSIM inside 76 mm, at a fifth of '
              "the CPU seconds (all threads) that ITK-RTK's SART with TV takes, and at all of "
-             'them (or up to a tenth later); – where a method had no volume yet. Beside metal: dB of the voxels farther '
-             'than 2.5 mm from it. The engine is named by the date of '
+             'them (or up to a tenth later); – where a method had no volume yet. Beside metal: '
+             'dB of the voxels farther than 2.5 mm from it. The engine is named by the date of '
              'its last commit. Seconds compare within a processor only. What was measured of '
              'each seed is in peers.csv; what the conditions and methods are, in '
              'bench/_peers_scenes.py and bench/_*_peer.py.', '',

@@ -278,3 +278,11 @@ def test_greys_declared_the_wrong_way_round_are_refused(images, tmp_path, name):
     assert code == 3
     assert {entry['code'] for entry in found} == {'OUT_OF_DOMAIN'}
     assert all('median line integral' in entry['message'] for entry in found)
+
+
+@pytest.mark.parametrize('name', ['run', 'chest'])
+def test_real_pictures_are_on_the_right_side_of_the_check_of_polarity(bones, network, name):
+    """Bodies, machines and processing that it has not seen; negatives have the other sign."""
+    scores = [bone.found.polarity for bone in bones[name]]
+    print(np.round(scores, 1), network.weights.negative_below)
+    assert min(scores) > 0

@@ -32,11 +32,14 @@ class Standardized:
         bone: (H, W) float32, line integrals of the bone; 0 where masked.
         confidence: (H, W) float32 in [0, 1], see :func:`certainty`; 0 where masked.
         reason: why the shot is unlike those that the network was trained on; empty if it is not.
+        polarity: score of the check of polarity, below 0 where a negative is likelier; NaN where
+            nothing checks it.
     """
 
     bone: np.ndarray
     confidence: np.ndarray
     reason: str = ''
+    polarity: float = float('nan')
 
 
 class BoneNetwork:
@@ -91,17 +94,21 @@ class BoneNetwork:
         share, presence = self._infer(scaled, channels)
         bone = np.maximum(line_integrals, 0.0) * _enlarged(share, shape)
         confidence = _enlarged(certainty(presence, self.weights.gate), shape)
+        polarity = self._polarity(channels)
         return Standardized(np.where(mask, bone, 0.0).astype(np.float32),
                             np.where(mask, confidence, 0.0).astype(np.float32),
-                            self.weights.domain.complaint(scaled) or self._negative(channels))
+                            self.weights.domain.complaint(scaled) or self._negative(polarity),
+                            polarity)
 
-    def _negative(self, channels: torch.Tensor) -> str:
-        """Return that an image looks like a negative; empty if it does not."""
+    def _polarity(self, channels: torch.Tensor) -> float:
         if self.weights.polarity is None:
-            return ''
+            return float('nan')
         with torch.inference_mode():
-            score = float(self.weights.polarity(channels))
-        if score >= self.weights.negative_below:
+            return float(self.weights.polarity(channels))
+
+    def _negative(self, score: float) -> str:
+        """Return that an image looks like a negative; empty if it does not, or nothing tells."""
+        if not score < self.weights.negative_below:
             return ''
         return (f'the picture looks like a negative (score {score:.1f}; expected at least '
                 f'{self.weights.negative_below:.1f}): is what is dense told as thin (parameters '

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from ixgs_ros.standardization.network.inputs import CHANNELS
 
-WIDTH = 16
+WIDTH = 24
 # Kernels, channels over WIDTH and strides of the convolutions.
 LAYERS = ((5, 1, 2), (3, 2, 2), (3, 2, 2), (3, 2, 1))
 LEAST_SPREAD = 1e-3

@@ -110,8 +110,8 @@ def test_weights_without_it_ask_nothing(weights, unseen, tmp_path):
     read = BoneNetwork.load(tmp_path / 'bone.safetensors')
     assert read.weights.polarity is None
     example = unseen[0]
-    assert not read.standardize(5.0 - example.line_integrals, example.mask,
-                                camera_of(example)).reason
+    found = read.standardize(5.0 - example.line_integrals, example.mask, camera_of(example))
+    assert not found.reason and np.isnan(found.polarity)
 
 
 @pytest.mark.parametrize('limit', [float('nan'), 0.5, True])

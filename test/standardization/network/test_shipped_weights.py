@@ -100,6 +100,26 @@ def test_most_shots_of_a_body_are_known_and_what_is_no_shot_is_not(network, shot
         assert network.standardize(nonsense.astype(np.float32), everywhere, view).reason
 
 
+def test_negatives_are_told_from_shots_by_more_than_nine_in_ten(network, shots):
+    """Of a body that it has not seen; a negative has the score with the other sign."""
+    scores = [network.standardize(exposed.line_integrals, exposed.mask, shot.view).polarity
+              for shot, exposed in shots]
+    print(np.round(scores, 1), network.weights.negative_below)
+    assert np.mean(np.array(scores) > 0) > 0.9
+    assert min(scores) > network.weights.negative_below
+
+
+def test_a_negative_of_a_shot_is_refused_for_what_it_is(network, shots):
+    """What is within all ranges of the statistics, too: those have another sentence."""
+    reasons = [network.standardize(
+        np.where(exposed.mask, np.percentile(exposed.line_integrals[exposed.mask], 99.5) + 0.5
+                 - exposed.line_integrals, 0).astype(np.float32), exposed.mask, shot.view).reason
+        for shot, exposed in shots]
+    print(reasons)
+    assert np.mean([bool(reason) for reason in reasons]) >= 0.5
+    assert any('looks like a negative' in reason for reason in reasons)
+
+
 def typical(size):
     """Return the view of a typical C-arm's image of so many rows and columns."""
     return CArm(sod=0.64, sdd=1.02, height=size, width=size,
