@@ -21,8 +21,9 @@ BATCH, RATE, DECAY = 16, 3e-3, 0.01
 LOT, LOTS = 32, 8
 # Batches of these, each of exposures drawn anew.
 JUDGED = 150
-# This share of right pictures may have a score below the limit.
-REFUSED = 0.002
+# This share of right pictures may have a score below the limit over the margin: machines and
+# bodies that are unlike all of these have lower ones.
+REFUSED, MARGIN = 0.002, 1.5
 # Its seed beside that of the training: other batches than the bone network's.
 STREAM = 7
 
@@ -102,7 +103,7 @@ def train_polarity(examples: Examples, config: TrainingConfig, seed: int,
         optimizer.step()
         report(step, value)
     scores = scores_of(polarity, Part(examples, kept), drawn, spread + 1)
-    limit = min(float(np.quantile(scores, REFUSED)), 0.0)
+    limit = MARGIN * min(float(np.quantile(scores, REFUSED)), 0.0)
     return Trained(polarity.eval(), limit, float(np.mean(scores < 0)),
                    float(np.mean(-scores < limit)))
 
