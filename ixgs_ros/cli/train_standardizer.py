@@ -182,7 +182,20 @@ def train_only_polarity(args: argparse.Namespace, config: Any, data: Any, start:
     if start is None or args.minutes or args.steps or args.resume or not config.polarity_steps:
         raise CliError('--only-polarity: expected --start-from FILE and --set polarity_steps=N, '
                        'and neither --minutes, --steps nor --resume')
+    check_before(args, config, data)
     write(args, with_polarity(start, data, config, args.seed), data)
+
+
+def check_before(args: argparse.Namespace, config: Any, data: Any) -> None:
+    """Raise a CliError for what would only be found after the training."""
+    from ixgs_ros.standardization.network.polarity_training import parts_of
+    if not args.out.parent.is_dir():
+        raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
+    if config.polarity_steps:
+        try:
+            parts_of(data.training)
+        except ValueError as error:
+            raise CliError(f'polarity_steps: {error}') from error
 
 
 def with_polarity(weights: Any, data: Any, config: Any, seed: int) -> Any:
@@ -198,7 +211,7 @@ def with_polarity(weights: Any, data: Any, config: Any, seed: int) -> Any:
             say(f'check of polarity: step {step + 1} of {config.polarity_steps}, loss {loss:.3f}')
     try:
         found = train_polarity(data.training, config, seed, told)
-    except (ValueError, FloatingPointError) as error:
+    except FloatingPointError as error:
         raise CliError(f'cannot train the check of polarity: {error}') from error
     say(f'check of polarity, on shots kept for it: {found.wrong:.1%} on the wrong side; '
         f'{found.caught:.0%} of negatives are refused (score below {found.limit:.1f})')
@@ -213,8 +226,6 @@ def write(args: argparse.Namespace, weights: Any, data: Any) -> None:
     """Write weights and say how good they are."""
     from ixgs_ros.standardization.network.inference import BoneNetwork
     from ixgs_ros.standardization.network.weights import save_weights
-    if not args.out.parent.is_dir():
-        raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
     save_weights(args.out, weights)
     say(f'weights in {args.out}')
     report(BoneNetwork(weights), data, args)
@@ -233,8 +244,8 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     from ixgs_ros.standardization.network.log import TrainingLog
     from ixgs_ros.standardization.network.schedule import Budget
     from ixgs_ros.standardization.network.training import Trainer
-    if not args.out.parent.is_dir():
-        raise CliError(f'--out {args.out}: there is no folder {args.out.parent}')
+    from ixgs_ros.standardization.network.weights import save_weights
+    check_before(args, config, data)
     checkpoint = args.out.with_name(args.out.name + '.checkpoint')
     try:
         budget = Budget(args.steps, 60.0 * args.minutes, args.clock, args.threads)
@@ -261,6 +272,7 @@ def train(args: argparse.Namespace, config: Any, data: Any, start: Any = None) -
     except ValueError as error:
         raise CliError(f'{error}; the training is in {checkpoint}') from error
     if config.polarity_steps:
+        save_weights(args.out, weights)   # whatever becomes of the check
         weights = with_polarity(weights, data, config, args.seed)
     elif start is not None:
         weights = replace(weights, polarity=start.polarity, negative_below=start.negative_below)

@@ -166,6 +166,14 @@ def test_the_check_of_polarity_can_be_trained_alone_and_is_handed_on(pool, tmp_p
                  str(third), '--only-polarity', '--set', 'polarity_steps=4', '--set',
                  'tile=32']) == 2
     assert 'at least 225 shots' in capsys.readouterr().err
+    assert main([*alone, '--set', 'polarity_steps=4', '--out', str(tmp_path / 'no/x.st')]) == 2
+    assert 'there is no folder' in capsys.readouterr().err
+    # Said before a training, not after it.
+    fourth = tmp_path / 'd.safetensors'
+    assert main(['train-standardizer', '--pool', str(pool), '--out', str(fourth), '--steps', '2',
+                 *SMALL, '--set', 'polarity_steps=4']) == 2
+    assert 'at least 225 shots' in capsys.readouterr().err
+    assert not fourth.exists() and not (tmp_path / 'd.safetensors.checkpoint').exists()
 
 
 def test_a_licence_that_was_known_is_not_forgotten():

@@ -65,6 +65,19 @@ class Part:
         return self._examples.example(self._indices[index], rng)
 
 
+def parts_of(examples: Examples) -> tuple[Part, Part]:
+    """Return what is trained on, and what is kept for the limit.
+
+    Raises:
+        ValueError: there are too few examples to keep some.
+    """
+    kept = [index for index in range(len(examples)) if index // LOT % LOTS == LOTS - 1]
+    if not kept:
+        raise ValueError(f'expected at least {LOT * (LOTS - 1) + 1} shots to train the check of '
+                         f'polarity on, got {len(examples)}')
+    return Part(examples, sorted(set(range(len(examples))) - set(kept))), Part(examples, kept)
+
+
 def train_polarity(examples: Examples, config: TrainingConfig, seed: int,
                    report: Callable[[int, float], None]) -> Trained:
     """Train for ``config.polarity_steps`` steps; the same for the same seed.
@@ -79,20 +92,16 @@ def train_polarity(examples: Examples, config: TrainingConfig, seed: int,
         ValueError: there are too few examples to keep some for the limit.
         FloatingPointError: a loss is no number.
     """
-    kept = [index for index in range(len(examples)) if index // LOT % LOTS == LOTS - 1]
-    others = [index for index in range(len(examples)) if index // LOT % LOTS != LOTS - 1]
-    if not kept:
-        raise ValueError(f'expected at least {LOT * (LOTS - 1) + 1} shots to train the check of '
-                         f'polarity on, got {len(examples)}')
+    trained, kept = parts_of(examples)
     drawn = replace(config, batch=BATCH)
     torch.manual_seed(seed)
     polarity = Polarity()
     optimizer = torch.optim.AdamW(polarity.parameters(), lr=RATE, weight_decay=DECAY)
-    part, spread = Part(examples, others), STREAM + 10 * seed
+    spread = STREAM + 10 * seed
     for step in range(config.polarity_steps):
         for group in optimizer.param_groups:
             group['lr'] = one_cycle(step / config.polarity_steps, RATE)
-        channels = torch.from_numpy(draw_batch(part, drawn, spread, step).channels)
+        channels = torch.from_numpy(draw_batch(trained, drawn, spread, step).channels)
         loss = functional.softplus(-polarity(channels)).mean()
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -102,7 +111,7 @@ def train_polarity(examples: Examples, config: TrainingConfig, seed: int,
         loss.backward()
         optimizer.step()
         report(step, value)
-    scores = scores_of(polarity, Part(examples, kept), drawn, spread + 1)
+    scores = scores_of(polarity, kept, drawn, spread + 1)
     limit = MARGIN * min(float(np.quantile(scores, REFUSED)), 0.0)
     return Trained(polarity.eval(), limit, float(np.mean(scores < 0)),
                    float(np.mean(-scores < limit)))
