@@ -104,7 +104,6 @@ def test_negatives_are_told_from_shots_by_more_than_nine_in_ten(network, shots):
     """Of a body that it has not seen; a negative has the score with the other sign."""
     scores = [network.standardize(exposed.line_integrals, exposed.mask, shot.view).polarity
               for shot, exposed in shots]
-    print(np.round(scores, 1), network.weights.negative_below)
     assert np.mean(np.array(scores) > 0) > 0.9
     assert min(scores) > network.weights.negative_below
 
@@ -115,9 +114,7 @@ def test_a_negative_of_a_shot_is_refused_for_what_it_is(network, shots):
         np.where(exposed.mask, np.percentile(exposed.line_integrals[exposed.mask], 99.5) + 0.5
                  - exposed.line_integrals, 0).astype(np.float32), exposed.mask, shot.view).reason
         for shot, exposed in shots]
-    print(reasons)
-    assert np.mean([bool(reason) for reason in reasons]) >= 0.5
-    assert any('looks like a negative' in reason for reason in reasons)
+    assert np.mean(['looks like a negative' in reason for reason in reasons]) >= 0.75
 
 
 def typical(size):
